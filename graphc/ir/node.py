@@ -1,0 +1,351 @@
+"""Nodes: interned values of a symbolic graph.
+
+A node is frozen and interned under (operation, input objects, bit-exact attributes), so a common subexpression is one
+object by construction and equality is identity. What a user declares (inputs, parameters, states, random draws) is
+nominal: it carries a `Declaration`, and no two declarations are the same.
+"""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+import numpy as np
+
+from graphc.errors import ArgumentError, DTypeError, GraphcError, NodeUseError, ShapeError
+from graphc.ir.dtype import DType
+from graphc.ir.op import Attributes, Op
+from graphc.ir.shape import NodeType, Shape, TensorType, TupleType, shape_text
+from graphc.ir.site import SITES_KEPT, Site, current_sites, raise_located, written_at
+
+_numbers = itertools.count()
+_lock = threading.RLock()
+_table: dict[tuple[Any, ...], weakref.ref[Node]] = {}
+
+# Python operators on nodes; `graphc.ops` fills this table, since a node knows nothing of operations.
+OPERATORS: dict[str, Callable[..., Any]] = {}
+
+
+class ConstantArray:
+    """A read-only array that compares by dtype, shape and bits (so 0.0 and -0.0 differ)."""
+
+    __slots__ = ("_key", "array")
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array = np.array(array, order="C")
+        self.array.setflags(write=False)
+        self._key = (self.array.dtype.str, self.array.shape, self.array.tobytes())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ConstantArray) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def __repr__(self) -> str:
+        return f"ConstantArray({self.array.dtype}, {self.array.shape})"
+
+
+class Declaration:
+    """What makes a declared node its own: its role, its name, and the value it carries between calls."""
+
+    __slots__ = ("lock", "name", "number", "role", "value")
+
+    def __init__(self, role: str, name: str, value: np.ndarray | None = None) -> None:
+        self.role = role
+        self.name = name
+        self.number = next(_numbers)
+        self.value = value
+        self.lock = threading.RLock()
+
+    def __repr__(self) -> str:
+        return f"{self.role} {self.name!r}"
+
+
+def attribute_key(value: object) -> object:
+    """A hashable that is equal for attributes of the same type and bits only: 1, 1.0 and True differ."""
+    if isinstance(value, tuple):
+        return tuple(attribute_key(item) for item in value)
+    if isinstance(value, float):
+        return (float, value.hex())
+    return (type(value), value)
+
+
+def _refuse(text: str) -> Callable[..., NoReturn]:
+    def method(self: Node, *_: object) -> NoReturn:
+        raise NodeUseError(f"{text} Node: {self!r}.{written_at(self.sites)}")
+
+    return method
+
+
+class Node:
+    """One value of a graph: an operation, its inputs, its attributes, and its type.
+
+    `==` is identity, since nodes are keys of dictionaries; `gx.equal` compares values elementwise.
+    """
+
+    __slots__ = ("__weakref__", "attrs", "inputs", "number", "op", "sites", "type")
+    __array_priority__ = 1000
+    op: Op
+    inputs: tuple[Node, ...]
+    attrs: Attributes
+    type: NodeType
+    sites: tuple[Site, ...]
+    number: int
+
+    @property
+    def tensor(self) -> TensorType:
+        """The type of an array-valued node; an error for a tuple."""
+        if isinstance(self.type, TupleType):
+            raise NodeUseError(
+                f"{self.op.name} has {len(self.type.items)} results: take one with node[index] first."
+                f"{written_at(self.sites)}"
+            )
+        return self.type
+
+    @property
+    def shape(self) -> Shape:
+        """The shape: a tuple of ints and symbolic sizes."""
+        return self.tensor.shape
+
+    @property
+    def dtype(self) -> DType:
+        """The element type."""
+        return self.tensor.dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self.tensor.shape)
+
+    @property
+    def declaration(self) -> Declaration | None:
+        """What the user declared, None for a computed node."""
+        declared = self.attrs.get("declaration")
+        return declared if isinstance(declared, Declaration) else None
+
+    @property
+    def name(self) -> str:
+        """The declared name, empty for a computed node."""
+        declared = self.declaration
+        return declared.name if declared is not None else ""
+
+    @property
+    def value(self) -> np.ndarray:
+        """A copy of the value that a parameter or a state carries now."""
+        declared = self._carrier()
+        with declared.lock:
+            assert declared.value is not None
+            return declared.value.copy()
+
+    @value.setter
+    def value(self, new: object) -> None:
+        declared = self._carrier()
+        assert declared.value is not None
+        given = np.asarray(new)
+        if given.shape != declared.value.shape:
+            raise ShapeError(
+                f"{declared}: expected a value of shape {shape_text(self.shape)}, got {given.shape}"
+            )
+        if not np.can_cast(given.dtype, declared.value.dtype, "same_kind"):
+            raise DTypeError(f"{declared}: expected {self.dtype} values, got {given.dtype}")
+        with declared.lock:
+            declared.value[...] = given
+
+    def _carrier(self) -> Declaration:
+        declared = self.declaration
+        if declared is None or declared.value is None:
+            raise ArgumentError(
+                f"only a parameter or a state carries a value; this is {self!r}. "
+                f"gx.evaluate(node, {{input: value}}) computes one.{written_at(self.sites)}"
+            )
+        return declared
+
+    def __repr__(self) -> str:
+        declared = self.declaration
+        head = f"{self.op.name} {declared.name}" if declared is not None else self.op.name
+        return f"<{head}: {self.type}>"
+
+    def __iter__(self) -> Iterator[Node]:
+        if isinstance(self.type, TupleType):
+            return (OPERATORS["getitem"](self, i) for i in range(len(self.type.items)))
+        if self.ndim and isinstance(self.shape[0], int):
+            return (OPERATORS["getitem"](self, i) for i in range(self.shape[0]))
+        raise NodeUseError(
+            f"cannot iterate over {self!r}: its first axis has no fixed length.{written_at(self.sites)}"
+        )
+
+    def __len__(self) -> int:
+        if isinstance(self.type, TupleType):
+            return len(self.type.items)
+        if self.ndim and isinstance(self.shape[0], int):
+            return self.shape[0]
+        raise NodeUseError(f"{self!r} has no fixed length; use .shape[0].{written_at(self.sites)}")
+
+    __bool__ = _refuse(
+        "a symbolic node has no truth value: use gx.where(condition, a, b) to choose, gx.logical_and/or/not "
+        "to combine, `is` to compare nodes, or gx.evaluate to get a number."
+    )
+    __float__ = _refuse("a symbolic node is not a number: gx.evaluate(node, {input: value}) computes one.")
+    __int__ = _refuse("a symbolic node is not a number: gx.evaluate(node, {input: value}) computes one.")
+    __complex__ = __float__
+    __index__ = _refuse("a symbolic node cannot be a Python index: index nodes, as in x[i], take nodes.")
+    __array__ = _refuse("a symbolic node is not an array: gx.evaluate(node, {input: value}) computes one.")
+    __setitem__ = _refuse("a node is immutable; build a new one with gx.where or gx.concat.")
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return OPERATORS["array_ufunc"](ufunc, method, *inputs, **kwargs)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return OPERATORS["array_function"](function, args, kwargs)
+
+    def __add__(self, other: Any) -> Node:
+        return OPERATORS["add"](self, other)  # type: ignore[no-any-return]
+
+    def __radd__(self, other: Any) -> Node:
+        return OPERATORS["add"](other, self)  # type: ignore[no-any-return]
+
+    def __sub__(self, other: Any) -> Node:
+        return OPERATORS["subtract"](self, other)  # type: ignore[no-any-return]
+
+    def __rsub__(self, other: Any) -> Node:
+        return OPERATORS["subtract"](other, self)  # type: ignore[no-any-return]
+
+    def __mul__(self, other: Any) -> Node:
+        return OPERATORS["multiply"](self, other)  # type: ignore[no-any-return]
+
+    def __rmul__(self, other: Any) -> Node:
+        return OPERATORS["multiply"](other, self)  # type: ignore[no-any-return]
+
+    def __truediv__(self, other: Any) -> Node:
+        return OPERATORS["divide"](self, other)  # type: ignore[no-any-return]
+
+    def __rtruediv__(self, other: Any) -> Node:
+        return OPERATORS["divide"](other, self)  # type: ignore[no-any-return]
+
+    def __pow__(self, other: Any) -> Node:
+        return OPERATORS["power"](self, other)  # type: ignore[no-any-return]
+
+    def __rpow__(self, other: Any) -> Node:
+        return OPERATORS["power"](other, self)  # type: ignore[no-any-return]
+
+    def __matmul__(self, other: Any) -> Node:
+        return OPERATORS["matmul"](self, other)  # type: ignore[no-any-return]
+
+    def __rmatmul__(self, other: Any) -> Node:
+        return OPERATORS["matmul"](other, self)  # type: ignore[no-any-return]
+
+    def __neg__(self) -> Node:
+        return OPERATORS["negative"](self)  # type: ignore[no-any-return]
+
+    def __pos__(self) -> Node:
+        return self
+
+    def __abs__(self) -> Node:
+        return OPERATORS["abs"](self)  # type: ignore[no-any-return]
+
+    def __invert__(self) -> Node:
+        return OPERATORS["logical_not"](self)  # type: ignore[no-any-return]
+
+    def __and__(self, other: Any) -> Node:
+        return OPERATORS["logical_and"](self, other)  # type: ignore[no-any-return]
+
+    def __or__(self, other: Any) -> Node:
+        return OPERATORS["logical_or"](self, other)  # type: ignore[no-any-return]
+
+    __rand__ = __and__
+    __ror__ = __or__
+
+    def __lt__(self, other: Any) -> Node:
+        return OPERATORS["less"](self, other)  # type: ignore[no-any-return]
+
+    def __le__(self, other: Any) -> Node:
+        return OPERATORS["less_equal"](self, other)  # type: ignore[no-any-return]
+
+    def __gt__(self, other: Any) -> Node:
+        return OPERATORS["greater"](self, other)  # type: ignore[no-any-return]
+
+    def __ge__(self, other: Any) -> Node:
+        return OPERATORS["greater_equal"](self, other)  # type: ignore[no-any-return]
+
+    def __getitem__(self, key: Any) -> Node:
+        return OPERATORS["getitem"](self, key)  # type: ignore[no-any-return]
+
+    @property
+    def T(self) -> Node:
+        """The node with its axes reversed."""
+        return OPERATORS["transpose"](self)  # type: ignore[no-any-return]
+
+    def reshape(self, *shape: Any) -> Node:
+        """The same elements in another shape; one dimension may be -1."""
+        return OPERATORS["reshape"](self, shape[0] if len(shape) == 1 else shape)  # type: ignore[no-any-return]
+
+    def sum(self, axis: Any = None, keepdims: bool = False) -> Node:
+        """The sum over `axis` (all axes by default)."""
+        return OPERATORS["sum"](self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+
+    def mean(self, axis: Any = None, keepdims: bool = False) -> Node:
+        """The arithmetic mean over `axis` (all axes by default)."""
+        return OPERATORS["mean"](self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
+
+    def astype(self, dtype: Any) -> Node:
+        """The values converted to another element type."""
+        return OPERATORS["cast"](self, dtype)  # type: ignore[no-any-return]
+
+    def _repr_latex_(self) -> str:
+        return str(OPERATORS["repr_latex"](self))
+
+    def _repr_html_(self) -> str:
+        return str(OPERATORS["repr_html"](self))
+
+
+def make(op: Op, inputs: tuple[Node, ...] = (), **attrs: Any) -> Node:
+    """The node of `op` on `inputs` with `attrs`: the existing one if there is one.
+
+    An error of the type rule ends with the user's line.
+    """
+    key = (op, inputs, tuple((name, attribute_key(attrs[name])) for name in sorted(attrs)))
+    with _lock:
+        reference = _table.get(key)
+        found = reference() if reference is not None else None
+    if found is not None:
+        _remember_site(found)
+        return found
+    try:
+        node_type = op.infer(inputs, attrs)
+    except GraphcError as error:
+        raise_located(error)
+    node = Node()
+    node.op, node.inputs, node.attrs, node.type = op, inputs, attrs, node_type
+    node.number, node.sites = next(_numbers), current_sites()
+    return _intern(key, node)
+
+
+def _intern(key: tuple[Any, ...], node: Node) -> Node:
+    def forget(reference: weakref.ref[Node]) -> None:
+        with _lock:
+            if _table.get(key) is reference:
+                del _table[key]
+
+    with _lock:
+        reference = _table.get(key)
+        winner = reference() if reference is not None else None
+        if winner is not None:  # another thread made the same node first
+            return winner
+        _table[key] = weakref.ref(node, forget)
+    return node
+
+
+def _remember_site(node: Node) -> None:
+    if len(node.sites) < SITES_KEPT:
+        sites = current_sites()
+        if any(site not in node.sites for site in sites):
+            node.sites = (*node.sites, *(s for s in sites if s not in node.sites))[:SITES_KEPT]
+
+
+def interned_count() -> int:
+    """The number of nodes alive now, for tests of memory."""
+    return len(_table)

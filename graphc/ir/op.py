@@ -1,0 +1,72 @@
+"""What an operation is: one record that holds all that is known of it.
+
+A kind (elementwise, reduction, ...) is a subclass in `graphc.ops`, with what is shared by its operations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from graphc.errors import ArgumentError
+from graphc.ir.shape import NodeType
+
+if TYPE_CHECKING:
+    from graphc.ir.node import Node
+
+Attributes = Mapping[str, Any]
+Infer = Callable[[tuple["Node", ...], Attributes], NodeType]
+Reference = Callable[..., Any]
+VectorJacobian = Callable[["Node", "Node"], Sequence["Node | None"]]
+Template = str | Callable[["Node"], str]
+
+# How tightly a written form holds together; an operand written more loosely than its place needs parentheses.
+COMPARISON, SUM, PRODUCT, PREFIX, POWER, ATOM = range(6)
+
+
+@dataclass(frozen=True)
+class Notation:
+    """How an operation is written: templates over `{0}`, `{1}`, ..., for text and LaTeX.
+
+    `level` is how tightly the whole holds; `operands` is the least level each operand needs to stand bare.
+    """
+
+    text: Template
+    latex: Template
+    level: int = ATOM
+    operands: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Op:
+    """An operation: its type rule, NumPy reference, derivative and notation in one place.
+
+    `infer(inputs, attributes)` gives the node's type or raises. `reference(attributes, *arrays)` computes it in
+    NumPy. `vjp(node, cotangent)` gives each input's cotangent as nodes, None where there is none.
+    `expand(node)` writes the node in other operations; an operation that has it needs no lowering of its own.
+    """
+
+    name: str
+    infer: Infer
+    reference: Reference
+    vjp: VectorJacobian | None = None
+    no_derivative: str = ""
+    notation: Notation | None = None
+    expand: Callable[[Node], Node] | None = None
+    doc: str = ""
+
+    kind = "op"
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+REGISTRY: dict[str, Op] = {}
+
+
+def register(op: Op) -> None:
+    """Enter an operation under its name; a name is taken once."""
+    if op.name in REGISTRY:
+        raise ArgumentError(f"an operation named {op.name!r} exists already; choose another name")
+    REGISTRY[op.name] = op

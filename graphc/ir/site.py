@@ -1,0 +1,118 @@
+"""Where the user wrote a node: a file and a line, or a notebook cell and a line.
+
+Sites are kept beside nodes, never inside them: two lines that build the same expression share one node.
+"""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import wraps
+from typing import NoReturn, ParamSpec, TypeVar
+
+from graphc.errors import GraphcError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+# The three sites that a node remembers are enough to find it; more would cost memory on every shared constant.
+SITES_KEPT = 3
+
+
+@dataclass(frozen=True)
+class Site:
+    """A line of the user's program."""
+
+    filename: str
+    line: int
+
+    def __str__(self) -> str:
+        cell = _notebook_cell(self.filename)
+        if cell is not None:
+            return f"notebook cell {cell}, line {self.line}"
+        path = self.filename
+        try:
+            relative = os.path.relpath(path)
+        except ValueError:  # another drive, on Windows
+            relative = path
+        return f"{path if relative.startswith('..') else relative}:{self.line}"
+
+    @property
+    def text(self) -> str:
+        """The source text of the line, empty if it is no longer to be had."""
+        return linecache.getline(self.filename, self.line).strip()
+
+
+def _notebook_cell(filename: str) -> str | None:
+    """The execution count of a notebook cell, None for an ordinary file."""
+    if "ipykernel_" not in filename and "<ipython-input-" not in filename:
+        return None
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    numbers = getattr(getattr(shell, "compile", None), "_filename_map", {})
+    if filename in numbers:
+        return f"[{numbers[filename]}]"
+    parts = filename.split("-")
+    return f"[{parts[2]}]" if filename.startswith("<ipython-input-") and len(parts) > 2 else "[?]"
+
+
+_inherited: ContextVar[tuple[Site, ...] | None] = ContextVar("inherited_sites", default=None)
+
+
+@contextmanager
+def inherit_sites(sites: tuple[Site, ...]) -> Iterator[None]:
+    """Give nodes made inside the block these sites: a derivative belongs to the line it derives from."""
+    token = _inherited.set(sites)
+    try:
+        yield
+    finally:
+        _inherited.reset(token)
+
+
+def current_sites() -> tuple[Site, ...]:
+    """The sites for a node made now: inherited ones, else the innermost frame outside graphc."""
+    inherited = _inherited.get()
+    return inherited if inherited is not None else user_sites()
+
+
+def user_sites() -> tuple[Site, ...]:
+    """The innermost frame outside graphc and NumPy, as a tuple of at most one site."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        filename = frame.f_code.co_filename
+        if not filename.startswith(_PACKAGE) and not filename.startswith("<frozen"):
+            return (Site(filename, frame.f_lineno),)
+        frame = frame.f_back  # type: ignore[assignment]
+    return ()
+
+
+def written_at(sites: tuple[Site, ...]) -> str:
+    """The end of an error message that points at the user's line; empty if unknown."""
+    return f" Written at {', '.join(map(str, sites))}." if sites else ""
+
+
+def raise_located(error: GraphcError, sites: tuple[Site, ...] | None = None) -> NoReturn:
+    """Raise the error again with the user's line at its end, once."""
+    if error.located:
+        raise error
+    known = type(error)(f"{str(error).removesuffix('.')}.{written_at(sites or user_sites())}")
+    known.located = True
+    raise known from None
+
+
+def at_user_line(function: Callable[P, R]) -> Callable[P, R]:
+    """The function, with the user's line at the end of every error that graphc raises in it."""
+
+    @wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return function(*args, **kwargs)
+        except GraphcError as error:
+            raise_located(error)
+
+    return wrapper

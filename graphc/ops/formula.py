@@ -1,0 +1,236 @@
+"""Scalar formulas: one text, read by SymPy, NumPy and the graph.
+
+A formula is a Python function of a namespace and its operands, such as `lambda sp, x: x / (1 + sp.exp(-x))`. Called with SymPy
+it is an expression, with `NUMPY` a value, with `GRAPH` nodes. SymPy expressions come back to nodes through an
+allow-list of classes, never by evaluating text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphc.errors import CompileError, GradientError
+from graphc.ir.node import OPERATORS, Node
+
+if TYPE_CHECKING:
+    from graphc.ops.elementwise import ElementwiseOp
+
+
+def _piecewise_numpy(*branches: tuple[Any, Any]) -> Any:
+    return np.select([np.asarray(c) for _, c in branches], [np.asarray(v) for v, _ in branches], np.nan)
+
+
+def _extreme_numpy(function: Any) -> Callable[..., Any]:
+    def extreme(*values: Any) -> Any:
+        result = values[0]
+        for value in values[1:]:
+            result = function(result, value)
+        return result
+
+    return extreme
+
+
+class _Numpy:
+    """SymPy's names, on NumPy arrays."""
+
+    exp, log, sqrt, sin, cos = np.exp, np.log, np.sqrt, np.sin, np.cos
+    tan, tanh, sinh, cosh, atan = np.tan, np.tanh, np.sinh, np.cosh, np.arctan
+    Abs, sign, floor, ceiling = np.abs, np.sign, np.floor, np.ceil
+    Max, Min = staticmethod(_extreme_numpy(np.maximum)), staticmethod(_extreme_numpy(np.minimum))
+    Piecewise = staticmethod(_piecewise_numpy)
+    Ne, Eq, Lt, Le, Gt, Ge = (
+        np.not_equal, np.equal, np.less, np.less_equal, np.greater, np.greater_equal,
+    )  # fmt: skip
+    pi, E = float(np.pi), float(np.e)
+
+    @staticmethod
+    def Rational(numerator: int, denominator: int = 1) -> float:
+        return numerator / denominator
+
+    @staticmethod
+    def Integer(value: int) -> int:
+        return value
+
+    @staticmethod
+    def Float(value: float) -> float:
+        return float(value)
+
+
+def _operator(name: str) -> Callable[..., Any]:
+    return lambda *operands: OPERATORS[name](*operands)
+
+
+def _fold(name: str) -> Callable[..., Any]:
+    def folded(*operands: Any) -> Any:
+        result = operands[0]
+        for operand in operands[1:]:
+            result = OPERATORS[name](result, operand)
+        return result
+
+    return folded
+
+
+def _piecewise_graph(*branches: tuple[Any, Any]) -> Any:
+    (value, condition), *rest = branches
+    if condition is True or not rest:
+        return value
+    return OPERATORS["where"](condition, value, _piecewise_graph(*rest))
+
+
+class _Graph:
+    """SymPy's names, on nodes."""
+
+    exp, log, sqrt, sin, cos, tanh = map(
+        staticmethod, map(_operator, ("exp", "log", "sqrt", "sin", "cos", "tanh"))
+    )
+    erf, sign, floor = map(staticmethod, map(_operator, ("erf", "sign", "floor")))
+    Abs = staticmethod(_operator("abs"))
+    Max, Min = staticmethod(_fold("maximum")), staticmethod(_fold("minimum"))
+    Piecewise = staticmethod(_piecewise_graph)
+    Ne, Eq = staticmethod(_operator("not_equal")), staticmethod(_operator("equal"))
+    Lt, Le = staticmethod(_operator("less")), staticmethod(_operator("less_equal"))
+    Gt, Ge = staticmethod(_operator("greater")), staticmethod(_operator("greater_equal"))
+    pi, E = float(np.pi), float(np.e)
+    Rational, Integer, Float = _Numpy.Rational, _Numpy.Integer, _Numpy.Float
+
+
+NUMPY, GRAPH = _Numpy(), _Graph()
+
+
+def expand(op: ElementwiseOp, node: Node) -> Node:
+    """The node written in other operations, from the operation's formula."""
+    assert op.formula is not None
+    try:
+        return OPERATORS["as_dtype"](op.formula(GRAPH, *node.inputs), node.dtype)  # type: ignore[no-any-return]
+    except AttributeError:  # a SymPy name without a graph of its own: SymPy may rewrite it
+        expression, symbols = symbolic(op)
+        return from_sympy(expression, dict(zip(symbols, node.inputs, strict=True)))
+
+
+_partials: dict[ElementwiseOp, tuple[list[Any], list[Any]]] = {}
+
+
+def symbolic(op: ElementwiseOp) -> tuple[Any, list[Any]]:
+    """The formula as a SymPy expression, and its symbols."""
+    import sympy
+
+    assert op.formula is not None
+    symbols = [sympy.Symbol(f"x{i}", real=True) for i in range(op.arity)]
+    return sympy.sympify(op.formula(sympy, *symbols)), symbols
+
+
+def differentiate(op: ElementwiseOp, node: Node) -> list[Node | None]:
+    """The partial derivatives of the operation at the node's inputs, by SymPy."""
+    if op not in _partials:
+        expression, symbols = symbolic(op)
+        _partials[op] = ([expression.diff(symbol) for symbol in symbols], symbols)
+    expressions, symbols = _partials[op]
+    places = dict(zip(symbols, node.inputs, strict=True))
+    return [None if e == 0 else from_sympy(e, places) for e in expressions]
+
+
+_UNARY = {
+    "exp": "exp", "log": "log", "sin": "sin", "cos": "cos", "tanh": "tanh", "erf": "erf",
+    "Abs": "abs", "sign": "sign", "floor": "floor",
+}  # fmt: skip
+_FOLDED = {"Add": "add", "Mul": "multiply", "Max": "maximum", "Min": "minimum"}
+_RELATIONS = {
+    "StrictLessThan": "less", "LessThan": "less_equal", "StrictGreaterThan": "greater",
+    "GreaterThan": "greater_equal", "Equality": "equal", "Unequality": "not_equal",
+}  # fmt: skip
+_REWRITES = {"tan": "sin", "sinh": "exp", "cosh": "exp", "sech": "exp", "Heaviside": "Piecewise"}
+
+
+def from_sympy(expression: Any, places: dict[Any, Node]) -> Node:
+    """The node of a SymPy expression over the given symbols, through an allow-list of classes.
+
+    Raises CompileError for a class that has no graph.
+    """
+    partner = next(iter(places.values())).dtype
+    memo: dict[Any, Any] = dict(places)
+    stack = [expression]
+    while stack:
+        current = stack[-1]
+        if current in memo:
+            stack.pop()
+            continue
+        missing = [a for a in _arguments(current) if a not in memo]
+        if missing:
+            stack.extend(missing)
+            continue
+        memo[current] = _convert(current, memo)
+        stack.pop()
+    result = memo[expression]
+    return OPERATORS["as_dtype"](result, partner) if isinstance(result, Node) else _lift(result, partner)
+
+
+def _lift(value: Any, dtype: Any) -> Node:
+    return OPERATORS["as_dtype"](OPERATORS["const"](value), dtype)  # type: ignore[no-any-return]
+
+
+def _arguments(expression: Any) -> list[Any]:
+    if type(expression).__name__ == "Piecewise":
+        return [part for branch in expression.args for part in branch.args]
+    if type(expression).__name__ in _REWRITES:
+        return [expression.rewrite(_REWRITES[type(expression).__name__])]
+    if type(expression).__name__ == "Pow" and expression.args[1].is_number:
+        return [expression.args[0]]
+    return list(expression.args) if not expression.is_number else []
+
+
+def _convert(expression: Any, memo: dict[Any, Any]) -> Any:
+    name = type(expression).__name__
+    if name in ("BooleanTrue", "BooleanFalse"):
+        return bool(expression)
+    if getattr(expression, "is_number", False):
+        return int(expression) if expression.is_Integer else float(expression)
+    arguments = [memo[a] for a in _arguments(expression)]
+    if name in _REWRITES:
+        return arguments[0]
+    if name in _UNARY:
+        return OPERATORS[_UNARY[name]](arguments[0])
+    if name in _FOLDED:
+        return _fold(_FOLDED[name])(*_negatives_last(name, arguments))
+    if name in _RELATIONS:
+        return OPERATORS[_RELATIONS[name]](*arguments)
+    if name == "Pow":
+        return _power(expression, arguments)
+    if name == "Piecewise":
+        pairs = list(zip(arguments[::2], arguments[1::2], strict=True))
+        return _piecewise_graph(*pairs)
+    raise CompileError(
+        f"SymPy's {name} has no graph here; expected {', '.join(sorted({*_UNARY, *_FOLDED}))}, "
+        f"Pow, Piecewise or a relation, in {expression}"
+    )
+
+
+def _negatives_last(name: str, arguments: list[Any]) -> list[Any]:
+    """Numbers after nodes, so that a product is never two Python numbers deep before it meets a node."""
+    if name not in ("Add", "Mul"):
+        return arguments
+    return sorted(arguments, key=lambda a: not isinstance(a, Node))
+
+
+def _power(expression: Any, arguments: list[Any]) -> Any:
+    base = arguments[0]
+    exponent = expression.args[1]
+    if exponent == -1:
+        return OPERATORS["divide"](1, base)
+    if exponent.is_number and 2 * exponent == 1:
+        return OPERATORS["sqrt"](base)
+    if exponent.is_number and 2 * exponent == -1:
+        return OPERATORS["divide"](1, OPERATORS["sqrt"](base))
+    if exponent.is_Integer and exponent < 0:
+        return OPERATORS["divide"](1, OPERATORS["power"](base, -int(exponent)))
+    if exponent.is_number:
+        value = int(exponent) if exponent.is_Integer else float(exponent)
+        return OPERATORS["power"](base, value)
+    return OPERATORS["power"](base, arguments[1])
+
+
+def no_derivative(op: Any, node: Node) -> GradientError:
+    """The error for an operation without a derivative, saying why."""
+    return GradientError(f"{op.name} has no derivative: {op.no_derivative or 'none is defined'}")

@@ -1,0 +1,160 @@
+"""Indexing by computed indices. Every index is checked where it is used: out of range is reported, never read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from graphc.errors import DTypeError, IndexRangeError, ShapeError
+from graphc.ir.dim import Dim
+from graphc.ir.node import Node, make
+from graphc.ir.op import ATOM, Attributes, Notation, Op, VectorJacobian, register
+from graphc.ir.shape import TensorType, as_shape, shape_text
+from graphc.ops.layout import expand_dims
+from graphc.ops.reduction import one_hot
+from graphc.ops.source import as_node
+
+
+@dataclass(frozen=True, eq=False)
+class IndexingOp(Op):
+    """An operation whose places depend on the values of an index operand."""
+
+    kind = "indexing"
+
+
+def _indices(name: str, node: Node) -> None:
+    if not node.dtype.is_integer:
+        raise DTypeError(f"{name}: expected integer indices, got {node.dtype}")
+
+
+def check_range(name: str, indices: np.ndarray, length: int) -> None:
+    """Raise IndexRangeError for the first index outside 0..length-1, with its place."""
+    bad = np.flatnonzero((indices < 0) | (indices >= length))
+    if bad.size:
+        value = int(indices.reshape(-1)[bad[0]])
+        raise IndexRangeError(
+            f"{name}: index {value} at position {int(bad[0])} is out of range; "
+            f"expected 0 <= index < {length}"
+        )
+
+
+def _op(
+    name: str,
+    infer: Callable[[tuple[Node, ...], Attributes], TensorType],
+    reference: Callable[..., np.ndarray],
+    vjp: VectorJacobian,
+    notation: Notation,
+    doc: str,
+) -> IndexingOp:
+    op = IndexingOp(name, infer, reference, vjp, notation=notation, doc=doc)
+    register(op)
+    return op
+
+
+def _pick_infer(inputs: tuple[Node, ...], attrs: Attributes) -> TensorType:
+    x, labels = inputs
+    _indices("pick", labels)
+    if x.ndim == 0 or x.shape[:-1] != labels.shape:
+        raise ShapeError(
+            f"pick: expected one label for each row of {shape_text(x.shape)}, "
+            f"so labels of shape {shape_text(x.shape[:-1])}; got {shape_text(labels.shape)}"
+        )
+    return TensorType(x.dtype, labels.shape)
+
+
+def _pick_reference(attrs: Attributes, x: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    check_range("pick", labels, x.shape[-1])
+    return np.take_along_axis(x, labels[..., None].astype(np.int64), axis=-1)[..., 0]
+
+
+pick_op = _op(
+    "pick",
+    _pick_infer,
+    _pick_reference,
+    lambda node, g: [
+        expand_dims(g, -1) * one_hot(node.inputs[1], node.inputs[0].shape[-1], g.dtype),
+        None,
+    ],
+    Notation("{0}[{1}]", r"{{0}}_{{1}}", ATOM, (ATOM, 0)),
+    "one element of each row",
+)
+
+
+def pick(x: object, labels: object) -> Node:
+    """One element of each row: `pick(x, t)[..., i] = x[..., i, t[..., i]]`.
+
+    Shapes: x (..., k), labels (...) of integers. A label outside 0..k-1 is an IndexRangeError when it runs.
+    """
+    return make(pick_op, (as_node(x), as_node(labels)))
+
+
+def _take_infer(inputs: tuple[Node, ...], attrs: Attributes) -> TensorType:
+    x, indices = inputs
+    _indices("take", indices)
+    if x.ndim == 0:
+        raise ShapeError("take: expected an array with at least one axis, got a scalar")
+    return TensorType(x.dtype, (*indices.shape, *x.shape[1:]))
+
+
+def _take_reference(attrs: Attributes, x: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    check_range("take", indices, x.shape[0])
+    return np.asarray(x[indices])
+
+
+take_op = _op(
+    "take",
+    _take_infer,
+    _take_reference,
+    lambda node, g: [scatter_add(g, node.inputs[1], node.inputs[0].shape[0]), None],
+    Notation("{0}[{1}]", r"{{0}}_{{1}}", ATOM, (ATOM, 0)),
+    "rows by their indices",
+)
+
+
+def take(x: object, indices: object) -> Node:
+    """Rows of `x` (elements along its first axis) by index: `take(x, i)[j] = x[i[j]]`.
+
+    Shapes: x (n, ...), indices (m, ...) of integers: result (m, ..., *x.shape[1:]). Its gradient adds up where an index
+    repeats. An index outside 0..n-1 is an IndexRangeError when it runs.
+    """
+    return make(take_op, (as_node(x), as_node(indices)))
+
+
+def _scatter_infer(inputs: tuple[Node, ...], attrs: Attributes) -> TensorType:
+    values, indices = inputs
+    _indices("scatter_add", indices)
+    if values.shape[: indices.ndim] != indices.shape:
+        raise ShapeError(
+            f"scatter_add: expected values whose shape begins with {shape_text(indices.shape)}, "
+            f"got {shape_text(values.shape)}"
+        )
+    return TensorType(values.dtype, (attrs["length"], *values.shape[indices.ndim :]))
+
+
+def _scatter_reference(attrs: Attributes, values: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    length = attrs["length"]
+    check_range("scatter_add", indices, length)
+    result = np.zeros((length, *values.shape[indices.ndim :]), values.dtype)
+    np.add.at(result, indices, values)
+    return result
+
+
+scatter_add_op = _op(
+    "scatter_add",
+    _scatter_infer,
+    _scatter_reference,
+    lambda node, g: [take(g, node.inputs[1]), None],
+    Notation("scatter_add({0}, {1})", r"\operatorname{scatter\_add}\left({0}, {1}\right)", ATOM),
+    "values added up at their indices",
+)
+
+
+def scatter_add(values: object, indices: object, length: Dim | str) -> Node:
+    """Rows added up by index: `result[i[j]] += values[j]`, from zeros, in the order of j.
+
+    Shapes: indices (m, ...), values (m, ..., *rest): result (length, *rest).
+    """
+    (count,) = as_shape(length)
+    return make(scatter_add_op, (as_node(values), as_node(indices)), length=count)

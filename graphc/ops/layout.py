@@ -1,0 +1,351 @@
+"""Layout: operations that only say where an element comes from.
+
+Targets fold them into their consumers as index maps. Each one's gradient is another of them, or a sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import ShapeError
+from graphc.ir.dim import Dim, floor_divide, is_nonnegative, product
+from graphc.ir.node import OPERATORS, Node, make
+from graphc.ir.op import ATOM, POWER, Attributes, Notation, Op, VectorJacobian, register
+from graphc.ir.shape import Shape, TensorType, as_shape, broadcast_shapes, normalize_axis, shape_text
+from graphc.ops.source import as_node
+
+
+@dataclass(frozen=True, eq=False)
+class LayoutOp(Op):
+    """An operation that rearranges, repeats or omits elements without computing."""
+
+    kind = "layout"
+
+
+def _layout(
+    name: str,
+    infer: Callable[[tuple[Node, ...], Attributes], TensorType],
+    reference: Callable[..., np.ndarray],
+    vjp: VectorJacobian,
+    notation: Notation,
+    doc: str,
+) -> LayoutOp:
+    op = LayoutOp(name, infer, reference, vjp, notation=notation, doc=doc)
+    register(op)
+    return op
+
+
+def _apply(name: str) -> Notation:
+    latex = name.replace("_", r"\_")
+    return Notation(f"{name}({{0}})", rf"\operatorname{{{latex}}}\left({{0}}\right)")
+
+
+def _infer_transpose(inputs: tuple[Node, ...], attrs: Attributes) -> TensorType:
+    (x,) = inputs
+    return TensorType(x.dtype, tuple(x.shape[axis] for axis in attrs["axes"]))
+
+
+transpose_op = _layout(
+    "transpose",
+    _infer_transpose,
+    lambda attrs, x: np.transpose(x, attrs["axes"]),
+    lambda node, g: [transpose(g, tuple(int(a) for a in np.argsort(node.attrs["axes"])))],
+    Notation("{0}ᵀ", r"{{0}}^{{\top}}", ATOM, (POWER,)),
+    "the axes in another order",
+)
+
+
+def transpose(x: object, axes: Any = None) -> Node:
+    """The axes of `x` in another order, reversed by default.
+
+    Args: `axes`, a permutation of the axes. Raises ShapeError if it is not one.
+    """
+    node = as_node(x)
+    if axes is None:
+        order = tuple(reversed(range(node.ndim)))
+    else:
+        order = tuple(normalize_axis(axis, node.ndim, "transpose") for axis in axes)
+    if sorted(order) != list(range(node.ndim)):
+        raise ShapeError(
+            f"transpose: expected a permutation of {node.ndim} axes, got {axes!r} for "
+            f"shape {shape_text(node.shape)}"
+        )
+    if order == tuple(range(node.ndim)):
+        return node
+    return make(transpose_op, (node,), axes=order)
+
+
+def swap_last_axes(x: Node) -> Node:
+    """The matrix transpose of the last two axes."""
+    return transpose(x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
+
+
+def _infer_reshape(inputs: tuple[Node, ...], attrs: Attributes) -> TensorType:
+    (x,) = inputs
+    shape: Shape = attrs["shape"]
+    if product(x.shape) != product(shape):
+        raise ShapeError(
+            f"reshape: {shape_text(x.shape)} has {product(x.shape)} elements, "
+            f"{shape_text(shape)} has {product(shape)}"
+        )
+    return TensorType(x.dtype, shape)
+
+
+reshape_op = _layout(
+    "reshape",
+    _infer_reshape,
+    lambda attrs, x: np.reshape(x, attrs["shape"]),
+    lambda node, g: [reshape(g, node.inputs[0].shape)],
+    _apply("reshape"),
+    "the same elements, in row-major order, in another shape",
+)
+
+
+def reshape(x: object, shape: Any) -> Node:
+    """The elements of `x` in another shape; one dimension may be -1.
+
+    Raises ShapeError if the numbers of elements differ.
+    """
+    node = as_node(x)
+    wanted = shape if isinstance(shape, tuple | list) else (shape,)
+    unknown = [i for i, dim in enumerate(wanted) if isinstance(dim, int) and dim == -1]
+    if len(unknown) > 1:
+        raise ShapeError(f"reshape: at most one dimension may be -1; got {tuple(wanted)}")
+    known = as_shape([1 if i in unknown else dim for i, dim in enumerate(wanted)])
+    if unknown:
+        missing = _missing_dimension(node.shape, known)
+        known = tuple(missing if i in unknown else dim for i, dim in enumerate(known))
+    if known == node.shape:
+        return node
+    return make(reshape_op, (node,), shape=known)
+
+
+def _missing_dimension(shape: Shape, known: Shape) -> Dim:
+    total, rest = product(shape), product(known)
+    if rest == 0 or (isinstance(total, int) and isinstance(rest, int) and total % rest):
+        raise ShapeError(
+            f"reshape: {total} elements of {shape_text(shape)} do not divide into {rest}"
+        )
+    return floor_divide(total, rest)
+
+
+def expand_dims(x: object, axis: int) -> Node:
+    """`x` with a new axis of length 1 at `axis` of the result."""
+    node = as_node(x)
+    at = normalize_axis(axis, node.ndim + 1, "expand_dims")
+    return reshape(node, (*node.shape[:at], 1, *node.shape[at:]))
+
+
+def squeeze(x: object, axis: int) -> Node:
+    """`x` without its axis `axis`, which must have length 1."""
+    node = as_node(x)
+    at = normalize_axis(axis, node.ndim, "squeeze")
+    if node.shape[at] != 1:
+        raise ShapeError(
+            f"squeeze: axis {axis} of {shape_text(node.shape)} has {node.shape[at]}, expected 1"
+        )
+    return reshape(node, (*node.shape[:at], *node.shape[at + 1 :]))
+
+
+def _infer_broadcast(inputs: tuple[Node, ...], attrs: Attributes) -> TensorType:
+    (x,) = inputs
+    shape: Shape = attrs["shape"]
+    if broadcast_shapes((x.shape, shape), "broadcast_to") != shape:
+        raise ShapeError(f"broadcast_to: {shape_text(x.shape)} does not fit {shape_text(shape)}")
+    return TensorType(x.dtype, shape)
+
+
+broadcast_op = _layout(
+    "broadcast_to",
+    _infer_broadcast,
+    lambda attrs, x: np.broadcast_to(x, attrs["shape"]),
+    lambda node, g: [sum_to_shape(g, node.inputs[0].shape)],
+    _apply("broadcast_to"),
+    "the elements repeated along axes of length 1",
+)
+
+
+def broadcast_to(x: object, shape: Any) -> Node:
+    """`x` repeated to `shape` by NumPy's rule. Raises ShapeError if it does not fit."""
+    node = as_node(x)
+    wanted = as_shape(shape)
+    return node if node.shape == wanted else make(broadcast_op, (node,), shape=wanted)
+
+
+def sum_to_shape(x: Node, shape: Shape) -> Node:
+    """`x` summed over the axes along which `shape` was broadcast: the transpose of broadcasting."""
+    if x.shape == shape:
+        return x
+    extra = x.ndim - len(shape)
+    axes = (*range(extra), *(i + extra for i, d in enumerate(shape) if d == 1 != x.shape[i + extra]))
+    summed = OPERATORS["sum"](x, axis=axes, keepdims=False) if axes else x
+    return reshape(summed, shape)
+
+
+def _slice_length(start: Dim, stop: Dim, step: int) -> Dim:
+    span = stop - start if step > 0 else start - stop
+    return floor_divide(span + (abs(step) - 1), abs(step))
+
+
+def _infer_slice(inputs: tuple[Node, ...], attrs: Attributes) -> TensorType:
+    (x,) = inputs
+    return TensorType(x.dtype, tuple(_slice_length(*bounds) for bounds in attrs["bounds"]))
+
+
+def _numpy_slices(bounds: tuple[tuple[int, int, int], ...]) -> tuple[slice, ...]:
+    return tuple(
+        slice(start, stop if stop >= 0 else None, step) for start, stop, step in bounds
+    )
+
+
+def _slice_vjp(node: Node, g: Node) -> list[Node | None]:
+    shape = node.inputs[0].shape
+    edges = []
+    for (start, _, step), dim, count in zip(node.attrs["bounds"], shape, g.shape, strict=True):
+        first = start if step > 0 else start + (count - 1) * step
+        # Elements after the last one taken; a slice of no elements leaves none between.
+        last = dim - first - (count - 1) * abs(step) - 1
+        edges.append((first, last, abs(step) - 1))
+    flipped = [step < 0 for _, _, step in node.attrs["bounds"]]
+    return [pad(flip(g, flipped), tuple(edges))]
+
+
+slice_op = _layout(
+    "slice",
+    _infer_slice,
+    lambda attrs, x: x[_numpy_slices(attrs["bounds"])],
+    _slice_vjp,
+    _apply("slice"),
+    "every step-th element between two bounds, for each axis",
+)
+
+
+def slice_axes(x: Node, bounds: tuple[tuple[Dim, Dim, int], ...]) -> Node:
+    """The elements start, start + step, ... before stop, for each axis; bounds lie inside the axis."""
+    whole = tuple((0, dim, 1) for dim in x.shape)
+    return x if bounds == whole else make(slice_op, (x,), bounds=bounds)
+
+
+def flip(x: Node, axes: list[bool]) -> Node:
+    """`x` with the marked axes reversed."""
+    bounds = tuple(
+        (dim - 1, -1, -1) if reverse else (0, dim, 1) for dim, reverse in zip(x.shape, axes, strict=True)
+    )
+    return slice_axes(x, bounds)
+
+
+def _infer_pad(inputs: tuple[Node, ...], attrs: Attributes) -> TensorType:
+    (x,) = inputs
+    shape = []
+    for dim, (low, high, interior) in zip(x.shape, attrs["edges"], strict=True):
+        shape.append(low + high + dim + (dim - 1) * interior)
+    return TensorType(x.dtype, tuple(shape))
+
+
+def _pad_reference(attrs: Attributes, x: np.ndarray) -> np.ndarray:
+    edges = attrs["edges"]
+    shape = [
+        low + high + dim + (dim - 1) * interior
+        for dim, (low, high, interior) in zip(x.shape, edges, strict=True)
+    ]
+    result = np.zeros(shape, x.dtype)
+    places = tuple(
+        slice(low, low + dim + max(dim - 1, 0) * interior, interior + 1)
+        for dim, (low, _, interior) in zip(x.shape, edges, strict=True)
+    )
+    result[places] = x
+    return result
+
+
+def _pad_vjp(node: Node, g: Node) -> list[Node | None]:
+    (x,) = node.inputs
+    bounds = tuple(
+        (low, low + dim + (dim - 1) * interior, interior + 1)
+        for dim, (low, _, interior) in zip(x.shape, node.attrs["edges"], strict=True)
+    )
+    return [slice_axes(g, bounds)]
+
+
+pad_op = _layout(
+    "pad",
+    _infer_pad,
+    _pad_reference,
+    _pad_vjp,
+    _apply("pad"),
+    "zeros before, after and between the elements, for each axis",
+)
+
+
+def pad(x: Node, edges: tuple[tuple[Dim, Dim, int], ...]) -> Node:
+    """`x` with (before, after, between) zeros added along each axis."""
+    if all(edge == (0, 0, 0) for edge in edges):
+        return x
+    return make(pad_op, (x,), edges=edges)
+
+
+def getitem(x: Node, key: object) -> Node:
+    """Basic indexing: integers, slices, `...` and `None`, as NumPy reads them.
+
+    Raises ShapeError for an index that is provably out of range, and for more indices than axes.
+    """
+    keys = list(key) if isinstance(key, tuple) else [key]
+    rest = x.ndim - sum(k is not None and k is not Ellipsis for k in keys)
+    if rest < 0:
+        raise ShapeError(f"x[...]: {x.ndim} axes of {shape_text(x.shape)}, got {len(keys)} indices")
+    at = keys.index(Ellipsis) if Ellipsis in keys else len(keys)
+    keys = [*keys[:at], *[slice(None)] * rest, *keys[at + 1 :]]
+    bounds: list[tuple[Dim, Dim, int]] = []
+    shape: list[Dim] = []
+    for item in keys:
+        if item is None:
+            shape.append(1)
+            continue
+        dim = x.shape[len(bounds)]
+        bound = _bound(item, dim)
+        bounds.append(bound)
+        if isinstance(item, slice):
+            shape.append(_slice_length(*bound))
+    return reshape(slice_axes(x, tuple(bounds)), tuple(shape))
+
+
+def _bound(item: object, dim: Dim) -> tuple[Dim, Dim, int]:
+    if not isinstance(item, slice):
+        if isinstance(item, bool) or not hasattr(item, "__index__"):
+            raise ShapeError(f"x[...]: expected an integer, a slice, ... or None; got {item!r}")
+        index = int(item.__index__())
+        if isinstance(dim, int) and not -dim <= index < dim:
+            raise ShapeError(f"x[...]: index {index} is out of range for an axis of {dim}")
+        start = index if index >= 0 else dim + index
+        return (start, start + 1, 1)
+    step = 1 if item.step is None else int(item.step)
+    if step == 0:
+        raise ShapeError("x[...]: a slice's step must not be 0")
+    if isinstance(dim, int):
+        known = slice(item.start, item.stop, step).indices(dim)
+        count = len(range(*known))
+        return (known[0], known[0] + count * step, step) if count else (0, 0, 1)
+    return _symbolic_bound(item, dim, step)
+
+
+def _symbolic_bound(item: slice, dim: Dim, step: int) -> tuple[Dim, Dim, int]:
+    """Bounds on an axis of symbolic length; a fixed bound is taken to lie inside the axis."""
+    if step < 0:
+        if item.start is not None or item.stop is not None or step != -1:
+            raise ShapeError("x[...]: on a symbolic axis a negative step stands alone: x[::-1]")
+        return (dim - 1, -1, -1)
+
+    def place(bound: object, default: Dim) -> Dim:
+        if bound is None:
+            return default
+        known = bound if not hasattr(bound, "__index__") else int(bound.__index__())
+        negative = isinstance(known, int) and known < 0
+        return dim + known if negative else known  # type: ignore[operator, return-value]
+
+    start, stop = place(item.start, 0), place(item.stop, dim)
+    if not is_nonnegative(start) and isinstance(start, int):
+        raise ShapeError(f"x[...]: start {start} is before the axis")
+    return (start, stop, step)

@@ -1,0 +1,253 @@
+"""The elementwise operations, one statement each: formula, derivative, NumPy reference, notation."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from graphc.ir.node import Node
+from graphc.ir.op import ATOM, COMPARISON, POWER, PREFIX, PRODUCT, SUM, Notation
+from graphc.ops.elementwise import cast, elementwise
+from graphc.ops.source import as_node
+
+_BOOLEAN = "a truth value has no derivative"
+
+
+def _infix(text: str, latex: str, level: int, right: int) -> Notation:
+    return Notation(f"{{0}} {text} {{1}}", f"{{0}} {latex} {{1}}", level, (level, right))
+
+
+def _function(text: str, latex: str) -> Notation:
+    return Notation(f"{text}({{0}})", rf"{latex}\left({{0}}\right)", ATOM)
+
+
+add = elementwise(
+    "add", lambda sp, a, b: a + b, derivative=lambda a, b, y: (1, 1), types="arithmetic",
+    reference=np.add, notation=_infix("+", "+", SUM, SUM), primitive=True,
+    properties=("commutative", "associative"), doc="a + b",
+)  # fmt: skip
+subtract = elementwise(
+    "subtract", lambda sp, a, b: a - b, derivative=lambda a, b, y: (1, -1), types="arithmetic",
+    reference=np.subtract, notation=_infix("-", "-", SUM, PRODUCT), primitive=True, doc="a - b",
+)  # fmt: skip
+multiply = elementwise(
+    "multiply", lambda sp, a, b: a * b, derivative=lambda a, b, y: (b, a), types="arithmetic",
+    reference=np.multiply, notation=Notation("{0} * {1}", r"{0} \, {1}", PRODUCT, (PRODUCT, PRODUCT)),
+    primitive=True, properties=("commutative", "associative"), doc="a * b, elementwise",
+)  # fmt: skip
+divide = elementwise(
+    "divide", lambda sp, a, b: a / b, derivative=lambda a, b, y: (1 / b, -y / b),
+    reference=np.divide, notation=Notation("{0} / {1}", r"\frac{{{0}}}{{{1}}}", PRODUCT, (PRODUCT, PREFIX)),
+    primitive=True, doc="a / b; integers become floats",
+)  # fmt: skip
+negative = elementwise(
+    "negative", lambda sp, x: -x, derivative=lambda x, y: -1, types="arithmetic",
+    reference=np.negative, notation=Notation("-{0}", "-{0}", SUM, (PRODUCT,)), primitive=True, doc="-x",
+)  # fmt: skip
+
+
+def _power_partials(a: Node, b: Node, y: Node) -> tuple[Node | None, Node | None]:
+    # d/db is y log(a), and 0 where a == 0, as the limit for b > 0; log(0) must not turn it into nan.
+    positive = where(greater(a, 0), a, 1)
+    return b * power(a, b - 1), y * log(positive)
+
+
+power = elementwise(
+    "power", lambda sp, a, b: a**b, derivative=_power_partials, types="arithmetic", reference=np.power,
+    notation=Notation("{0}**{1}", "{{0}}^{{1}}", POWER, (ATOM, POWER)), primitive=True,
+    doc="a to the power b; for a <= 0 the derivative with respect to b is taken as 0",
+)  # fmt: skip
+square = elementwise(
+    "square", lambda sp, x: x * x, derivative=lambda x, y: 2 * x, types="arithmetic",
+    reference=np.square, notation=Notation("{0}²", "{{0}}^{2}", POWER, (ATOM,)), doc="x * x",
+    properties=("nonnegative",),
+)  # fmt: skip
+exp = elementwise(
+    "exp", lambda sp, x: sp.exp(x), derivative=lambda x, y: y, reference=np.exp,
+    notation=_function("exp", r"\exp"), primitive=True, properties=("positive", "nonnegative"), doc="e**x",
+)  # fmt: skip
+expm1 = elementwise(
+    "expm1", lambda sp, x: sp.exp(x) - 1, derivative=lambda x, y: exp(x), reference=np.expm1,
+    notation=_function("expm1", r"\operatorname{expm1}"), primitive=True,
+    doc="exp(x) - 1, exact near 0",
+)  # fmt: skip
+log = elementwise(
+    "log", lambda sp, x: sp.log(x), derivative=lambda x, y: 1 / x, reference=np.log,
+    notation=_function("log", r"\log"), primitive=True, doc="the natural logarithm",
+)  # fmt: skip
+log1p = elementwise(
+    "log1p", lambda sp, x: sp.log(1 + x), derivative=lambda x, y: 1 / (1 + x), reference=np.log1p,
+    notation=_function("log1p", r"\operatorname{log1p}"), primitive=True,
+    doc="log(1 + x), exact near 0",
+)  # fmt: skip
+sqrt = elementwise(
+    "sqrt", lambda sp, x: sp.sqrt(x), derivative=lambda x, y: 0.5 / y, reference=np.sqrt,
+    notation=Notation("sqrt({0})", r"\sqrt{{{0}}}", ATOM), primitive=True, properties=("nonnegative",),
+    doc="the square root",
+)  # fmt: skip
+sin = elementwise(
+    "sin", lambda sp, x: sp.sin(x), derivative=lambda x, y: cos(x), reference=np.sin,
+    notation=_function("sin", r"\sin"), primitive=True, doc="the sine of x radians",
+)  # fmt: skip
+cos = elementwise(
+    "cos", lambda sp, x: sp.cos(x), derivative=lambda x, y: -sin(x), reference=np.cos,
+    notation=_function("cos", r"\cos"), primitive=True, doc="the cosine of x radians",
+)  # fmt: skip
+tanh = elementwise(
+    "tanh", lambda sp, x: sp.tanh(x), derivative=lambda x, y: 1 - square(y), reference=np.tanh,
+    notation=_function("tanh", r"\tanh"), primitive=True, doc="the hyperbolic tangent",
+)  # fmt: skip
+
+
+def _reference_sigmoid(x: np.ndarray) -> np.ndarray:
+    small = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1 / (1 + small), small / (1 + small))
+
+
+sigmoid = elementwise(
+    "sigmoid", lambda sp, x: 1 / (1 + sp.exp(-x)), derivative=lambda x, y: y * (1 - y),
+    reference=_reference_sigmoid, notation=Notation("σ({0})", r"\sigma\left({0}\right)"), primitive=True,
+    properties=("positive", "nonnegative"), doc="1 / (1 + exp(-x)), the logistic function",
+)  # fmt: skip
+softplus = elementwise(
+    "softplus", lambda sp, x: sp.log(1 + sp.exp(x)), derivative=lambda x, y: sigmoid(x),
+    reference=lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))),
+    notation=_function("softplus", r"\zeta"), primitive=True, properties=("positive", "nonnegative"),
+    doc="log(1 + exp(x)), without overflow",
+)  # fmt: skip
+
+
+def _reference_erf(x: np.ndarray) -> np.ndarray:
+    from scipy import special
+
+    return np.asarray(special.erf(x))
+
+
+erf = elementwise(
+    "erf", lambda sp, x: sp.erf(x), derivative=lambda x, y: (2 / np.pi**0.5) * exp(-square(x)),
+    reference=_reference_erf, notation=_function("erf", r"\operatorname{erf}"), primitive=True,
+    doc="the error function",
+)  # fmt: skip
+relu = elementwise(
+    "relu", lambda sp, x: sp.Max(x, 0), derivative=lambda x, y: cast(greater(x, 0), x.dtype),
+    types="arithmetic", notation=_function("relu", r"\operatorname{relu}"),
+    properties=("nonnegative",), doc="max(x, 0); its derivative at 0 is 0",
+)  # fmt: skip
+absolute = elementwise(
+    "abs", lambda sp, x: sp.Abs(x), derivative=lambda x, y: sign(x), types="arithmetic",
+    reference=np.abs, notation=Notation("|{0}|", r"\left|{0}\right|"), primitive=True,
+    properties=("nonnegative",), doc="|x|; its derivative at 0 is 0",
+)  # fmt: skip
+sign = elementwise(
+    "sign", lambda sp, x: sp.sign(x), derivative=lambda x, y: None, types="arithmetic",
+    reference=np.sign, notation=_function("sign", r"\operatorname{sign}"), primitive=True,
+    doc="-1, 0 or 1; its derivative is taken as 0 everywhere",
+)  # fmt: skip
+floor = elementwise(
+    "floor", lambda sp, x: sp.floor(x), derivative=lambda x, y: None, reference=np.floor,
+    notation=Notation("floor({0})", r"\left\lfloor {0} \right\rfloor"), primitive=True,
+    doc="the greatest integer <= x, as a float; its derivative is taken as 0 everywhere",
+)  # fmt: skip
+
+
+def _share(chosen: Node, tied: Node) -> Node:
+    """1 where an operand was chosen, 1/2 where the two tie."""
+    return where(tied, 0.5, where(chosen, 1.0, 0.0))
+
+
+maximum = elementwise(
+    "maximum", lambda sp, a, b: sp.Max(a, b), types="arithmetic", reference=np.maximum,
+    derivative=lambda a, b, y: (
+        cast(_share(greater(a, b), equal(a, b)), y.dtype),
+        cast(_share(greater(b, a), equal(a, b)), y.dtype),
+    ),
+    notation=Notation("max({0}, {1})", r"\max\left({0}, {1}\right)"), primitive=True,
+    properties=("commutative", "associative"),
+    doc="the larger of two; nan if one is; where they tie each gets half the derivative",
+)  # fmt: skip
+minimum = elementwise(
+    "minimum", lambda sp, a, b: sp.Min(a, b), types="arithmetic", reference=np.minimum,
+    derivative=lambda a, b, y: (
+        cast(_share(less(a, b), equal(a, b)), y.dtype),
+        cast(_share(less(b, a), equal(a, b)), y.dtype),
+    ),
+    notation=Notation("min({0}, {1})", r"\min\left({0}, {1}\right)"), primitive=True,
+    properties=("commutative", "associative"),
+    doc="the smaller of two; nan if one is; where they tie each gets half the derivative",
+)  # fmt: skip
+where = elementwise(
+    "where", lambda sp, c, a, b: sp.Piecewise((a, c), (b, True)), types="select", reference=np.where,
+    derivative=lambda c, a, b, y: (None, cast(c, y.dtype), cast(logical_not(c), y.dtype)),
+    notation=Notation(
+        "where({0}, {1}, {2})", r"\begin{{cases}} {1} & {0} \\ {2} & \text{{else}} \end{{cases}}"
+    ),
+    primitive=True, doc="a where the condition holds, b elsewhere",
+)  # fmt: skip
+stop_gradient = elementwise(
+    "stop_gradient", lambda sp, x: x, derivative=lambda x, y: None, types="arithmetic",
+    notation=_function("stop_gradient", r"\operatorname{stop}"),
+    doc="x, taken as a constant by differentiation",
+)  # fmt: skip
+
+less = elementwise(
+    "less", lambda sp, a, b: sp.Lt(a, b), types="comparison", reference=np.less, primitive=True,
+    notation=_infix("<", "<", COMPARISON, SUM), no_derivative=_BOOLEAN, doc="a < b",
+)  # fmt: skip
+less_equal = elementwise(
+    "less_equal", lambda sp, a, b: sp.Le(a, b), types="comparison", reference=np.less_equal, primitive=True,
+    notation=_infix("<=", r"\le", COMPARISON, SUM), no_derivative=_BOOLEAN, doc="a <= b",
+)  # fmt: skip
+greater = elementwise(
+    "greater", lambda sp, a, b: sp.Gt(a, b), types="comparison", reference=np.greater, primitive=True,
+    notation=_infix(">", ">", COMPARISON, SUM), no_derivative=_BOOLEAN, doc="a > b",
+)  # fmt: skip
+greater_equal = elementwise(
+    "greater_equal", lambda sp, a, b: sp.Ge(a, b), types="comparison", reference=np.greater_equal,
+    primitive=True, notation=_infix(">=", r"\ge", COMPARISON, SUM), no_derivative=_BOOLEAN, doc="a >= b",
+)  # fmt: skip
+equal = elementwise(
+    "equal", lambda sp, a, b: sp.Eq(a, b), types="comparison", reference=np.equal, primitive=True,
+    notation=_infix("==", "=", COMPARISON, SUM), properties=("commutative",), no_derivative=_BOOLEAN,
+    doc="a == b, elementwise",
+)  # fmt: skip
+not_equal = elementwise(
+    "not_equal", lambda sp, a, b: sp.Ne(a, b), types="comparison", reference=np.not_equal, primitive=True,
+    notation=_infix("!=", r"\ne", COMPARISON, SUM), properties=("commutative",), no_derivative=_BOOLEAN,
+    doc="a != b, elementwise",
+)  # fmt: skip
+logical_and = elementwise(
+    "logical_and", lambda sp, a, b: sp.And(a, b), types="logical", reference=np.logical_and, primitive=True,
+    notation=_infix("and", r"\wedge", COMPARISON, SUM), properties=("commutative", "associative"),
+    no_derivative=_BOOLEAN, doc="whether both hold",
+)  # fmt: skip
+logical_or = elementwise(
+    "logical_or", lambda sp, a, b: sp.Or(a, b), types="logical", reference=np.logical_or, primitive=True,
+    notation=_infix("or", r"\vee", COMPARISON, SUM), properties=("commutative", "associative"),
+    no_derivative=_BOOLEAN, doc="whether one of two holds",
+)  # fmt: skip
+logical_not = elementwise(
+    "logical_not", lambda sp, a: sp.Not(a), types="logical", reference=np.logical_not, primitive=True,
+    notation=Notation("not {0}", r"\neg {0}", PREFIX, (ATOM,)), no_derivative=_BOOLEAN, doc="whether it does not hold",
+)  # fmt: skip
+isnan = elementwise(
+    "isnan", lambda sp, x: sp.Ne(x, x), types="float_test", reference=np.isnan, primitive=True,
+    no_derivative=_BOOLEAN, doc="whether an element is nan",
+)  # fmt: skip
+isfinite = elementwise(
+    "isfinite", lambda sp, x: sp.Eq(x - x, 0), types="float_test", reference=np.isfinite, primitive=True,
+    no_derivative=_BOOLEAN, doc="whether an element is neither infinite nor nan",
+)  # fmt: skip
+shift_right = elementwise(
+    "shift_right", lambda sp, a, b: sp.floor(a / 2**b), types="integer",
+    reference=np.right_shift, primitive=True, notation=_infix(">>", r"\gg", COMPARISON, SUM),
+    no_derivative="integers have no derivative", doc="a with its bits moved b places down",
+)  # fmt: skip
+
+
+def clip(x: object, low: object, high: object) -> Node:
+    """x limited to [low, high]; the derivative outside is 0, and half on the bounds."""
+    return minimum(maximum(x, low), high)
+
+
+def as_dtype_node(value: object, dtype: object) -> Node:
+    """A value as a node of the given dtype."""
+    return cast(as_node(value), dtype)

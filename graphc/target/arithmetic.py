@@ -1,0 +1,205 @@
+"""The arithmetic that elementary functions and random bits are written over, and its NumPy machine.
+
+`vmath` and `philox` hold one text for each function. A text computes with *values*: NumPy scalars and arrays here, LLVM
+instructions in `llvm_arithmetic`. Values take the Python operators:
+
+- floats: `+ - * /`, unary `-`, comparisons. A Python float beside a value is a constant of the value's own precision;
+- integers (signed, as wide as the floats, wrapping): `+ - * & | ^ <<`, comparisons;
+- conditions: `& | ~`.
+
+What has no operator is a method of `Arithmetic`. A text has no branches: both sides of a choice are computed and `select`
+picks one, lane by lane, so that a compiler can run it on vectors.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+import numpy as np
+
+Value = Any
+"""A NumPy number or array, or an LLVM value that carries the same operators."""
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Arithmetic(ABC):
+    """Operations on floats of one precision, and on integers and conditions beside them.
+
+    A machine either fuses `multiply_add` or rounds twice; a text must stay within its bound both ways.
+    """
+
+    def __init__(self, width: int) -> None:
+        if width not in (32, 64):
+            raise ValueError(f"expected a float of 32 or 64 bits, got {width}")
+        self.width = width
+
+    @abstractmethod
+    def constant(self, number: float) -> Value:
+        """The float nearest to `number`."""
+
+    @abstractmethod
+    def integer(self, number: int) -> Value:
+        """A signed integer as wide as the floats."""
+
+    @abstractmethod
+    def multiply_add(self, a: Value, b: Value, c: Value) -> Value:
+        """`a * b + c`, rounded once where the machine can and twice where it cannot."""
+
+    @abstractmethod
+    def select(self, condition: Value, a: Value, b: Value) -> Value:
+        """`a` where the condition holds, else `b`."""
+
+    @abstractmethod
+    def absolute(self, x: Value) -> Value:
+        """`x` with its sign bit cleared."""
+
+    @abstractmethod
+    def copysign(self, magnitude: Value, sign: Value) -> Value:
+        """`magnitude` with the sign bit of `sign`."""
+
+    @abstractmethod
+    def square_root(self, x: Value) -> Value:
+        """The square root, correctly rounded."""
+
+    @abstractmethod
+    def floor(self, x: Value) -> Value:
+        """The largest integer not above `x`, as a float."""
+
+    @abstractmethod
+    def ceil(self, x: Value) -> Value:
+        """The smallest integer not below `x`, as a float."""
+
+    @abstractmethod
+    def bits(self, x: Value) -> Value:
+        """The bit pattern of a float, as a signed integer."""
+
+    @abstractmethod
+    def from_bits(self, pattern: Value) -> Value:
+        """The float with this bit pattern."""
+
+    @abstractmethod
+    def shift_right_logical(self, x: Value, count: int) -> Value:
+        """An integer shifted right, with zeros coming in."""
+
+    @abstractmethod
+    def double(self) -> Arithmetic:
+        """The machine of the same kind for float64."""
+
+    @abstractmethod
+    def widen(self, x: Value) -> Value:
+        """A float of this machine as a float64."""
+
+    @abstractmethod
+    def narrow(self, x: Value) -> Value:
+        """A float64 rounded to this machine's precision."""
+
+    def multiply_exactly(self, a: Value, b: Value) -> tuple[Value, Value]:
+        """`(p, e)` with `p` the rounded product and `p + e` the exact one (Dekker 1971, Veltkamp's splitting).
+
+        Operands above 2**996 (float64) overflow in the splitting; a fused machine overrides this and has no such limit.
+        """
+        product = a * b
+        a_high, a_low = self._split(a)
+        b_high, b_low = self._split(b)
+        error = a_low * b_low - (((product - a_high * b_high) - a_low * b_high) - a_high * b_low)
+        return product, error
+
+    def _split(self, x: Value) -> tuple[Value, Value]:
+        scaled = x * (134217729.0 if self.width == 64 else 4097.0)
+        high = scaled - (scaled - x)
+        return high, x - high
+
+    def polynomial(self, x: Value, coefficients: Sequence[float]) -> Value:
+        """Horner's rule; `coefficients` from the constant term up."""
+        total = self.constant(coefficients[-1])
+        for coefficient in reversed(coefficients[:-1]):
+            total = self.multiply_add(total, x, self.constant(coefficient))
+        return total
+
+
+class NumpyArithmetic(Arithmetic):
+    """Runs a text on NumPy scalars and arrays.
+
+    float32 fuses `multiply_add` (through float64, where the product is exact); float64 rounds twice. That is the only
+    difference from the machine code of a processor with a fused multiply-add.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width)
+        self.float_type: Any = np.float32 if width == 32 else np.float64
+        self.integer_type: Any = np.int32 if width == 32 else np.int64
+        self.unsigned_type: Any = np.uint32 if width == 32 else np.uint64
+
+    def constant(self, number: float) -> Value:
+        return self.float_type(number)
+
+    def integer(self, number: int) -> Value:
+        return self.integer_type(number)
+
+    def multiply_add(self, a: Value, b: Value, c: Value) -> Value:
+        if self.width == 64:
+            return a * b + c
+        wide = np.multiply(self._single(a), self._single(b), dtype=np.float64)
+        return np.add(wide, self._single(c), dtype=np.float64).astype(np.float32)
+
+    @staticmethod
+    def _single(x: Value) -> Value:
+        return np.float32(x) if isinstance(x, float) else x
+
+    def select(self, condition: Value, a: Value, b: Value) -> Value:
+        a, b = (self.float_type(x) if isinstance(x, float) else x for x in (a, b))
+        if isinstance(condition, np.bool_):
+            return a if condition else b
+        return np.where(condition, a, b)
+
+    def absolute(self, x: Value) -> Value:
+        return np.abs(x)
+
+    def copysign(self, magnitude: Value, sign: Value) -> Value:
+        return np.copysign(magnitude, sign)
+
+    def square_root(self, x: Value) -> Value:
+        return np.sqrt(x)
+
+    def floor(self, x: Value) -> Value:
+        return np.floor(x)
+
+    def ceil(self, x: Value) -> Value:
+        return np.ceil(x)
+
+    def bits(self, x: Value) -> Value:
+        return x.view(self.integer_type)
+
+    def from_bits(self, pattern: Value) -> Value:
+        return pattern.view(self.float_type)
+
+    def shift_right_logical(self, x: Value, count: int) -> Value:
+        return (x.view(self.unsigned_type) >> self.unsigned_type(count)).view(self.integer_type)
+
+    def double(self) -> NumpyArithmetic:
+        return NUMPY_MACHINES[64]
+
+    def widen(self, x: Value) -> Value:
+        return x.astype(np.float64)
+
+    def narrow(self, x: Value) -> Value:
+        return x.astype(self.float_type)
+
+
+NUMPY_MACHINES = {32: NumpyArithmetic(32), 64: NumpyArithmetic(64)}
+
+
+def silent(function: Callable[P, R]) -> Callable[P, R]:
+    """Run without NumPy's floating-point warnings: overflow and invalid operations are results here, not accidents."""
+
+    @wraps(function)
+    def quiet(*args: P.args, **keywords: P.kwargs) -> R:
+        with np.errstate(all="ignore"):
+            return function(*args, **keywords)
+
+    return quiet

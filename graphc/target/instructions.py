@@ -1,0 +1,131 @@
+"""The instruction set of the driver: one row of a table each, column 0 the opcode.
+
+A program is an int64 table of `COLUMNS` columns. Cells hold integers, byte addresses, or the bits of a float64 (`float_bits`).
+R[i] is a register. Unused cells are ignored.
+
+| opcode | 1 | 2 | 3 | 4 | 5 | 6 | effect |
+|---|---|---|---|---|---|---|---|
+| HALT | | | | | | | return HALTED |
+| KERNEL | kernel | lo | hi | argv | | | kernel(lo, hi, argv, context) |
+| PARALLEL | kernel | extent | grain | argv | | | for each chunk c: kernel(c * grain, min((c + 1) * grain, extent), ...) |
+| GEMM | see `Gemm` | | | | | | C = alpha op(A) op(B) + beta C, row-major |
+| SET | cell | base | register | stride | register2 | stride2 | *cell = base + R[register] * stride + R[register2] * stride2 |
+| ADD | register | value | | | | | R[register] += value |
+| MOVE | register | value | | | | | R[register] = value |
+| LOAD | register | cell | | | | | R[register] = *cell (an int64) |
+| JUMP | row | | | | | | go to row |
+| JUMP_IF_LESS | register | limit | is_register | row | | | if R[register] < limit (or R[limit]): go to row |
+| JUMP_IF_ZERO | address | row | | | | | if the byte there is 0: go to row |
+| COPY | to | from | bytes | | | | as memmove |
+| FILL_ZERO | to | bytes | | | | | |
+| CHECK | | | | | | | stop if the context holds a failure |
+| YIELD | register | | | | | | R[register] -= 1; when that gives 0, return the next row, to be resumed there |
+
+The context is looked at after every KERNEL, PARALLEL and GEMM, so CHECK is for failures that were in it before.
+A failure writes its row into the context and returns that row.
+
+Row 0 of a table runs first only because the caller starts there. Leaving the table is a failure, not a crash.
+"""
+
+from __future__ import annotations
+
+import struct
+from enum import IntEnum
+
+COLUMNS = 24
+HALTED = -1
+"""What the driver returns for a program that came to its end."""
+
+GEMM_LIMIT = 2**31 - 1
+"""Sizes and leading dimensions of a product must fit what BLAS takes, a 32-bit integer."""
+
+
+class Opcode(IntEnum):
+    """Column 0 of a row."""
+
+    HALT = 0
+    KERNEL = 1
+    PARALLEL = 2
+    GEMM = 3
+    SET = 4
+    ADD = 5
+    MOVE = 6
+    LOAD = 7
+    JUMP = 8
+    JUMP_IF_LESS = 9
+    JUMP_IF_ZERO = 10
+    COPY = 11
+    FILL_ZERO = 12
+    CHECK = 13
+    YIELD = 14
+
+
+class Gemm(IntEnum):
+    """Columns of a GEMM row.
+
+    op(A) is m x k, op(B) k x n, C m x n, all row-major with leading dimensions `lda`, `ldb`, `ldc` in elements. A with `trans_a` is
+    stored k x m. beta = 0 does not read C; k = 0 gives beta C. `batch` products are `stride_*` elements apart.
+    C is computed in tiles of tile_m x tile_n, each one call of single-thread BLAS, whoever computes it.
+    """
+
+    DTYPE = 1  # 0 float32, 1 float64
+    TRANS_A = 2
+    TRANS_B = 3
+    M = 4
+    N = 5
+    K = 6
+    ALPHA = 7
+    A = 8
+    LDA = 9
+    B = 10
+    LDB = 11
+    BETA = 12
+    C = 13
+    LDC = 14
+    TILE_M = 15
+    TILE_N = 16
+    BATCH = 17
+    STRIDE_A = 18
+    STRIDE_B = 19
+    STRIDE_C = 20
+
+
+class Context(IntEnum):
+    """Words of the context that kernels and driver share; words 24 and up are nobody's."""
+
+    STATUS = 0
+    DETAIL = 1
+    ROW = 2
+    STEP = 3
+    REGISTERS = 8
+
+
+CONTEXT_WORDS = 24
+
+
+class Failure(IntEnum):
+    """Status codes of the driver itself. Kernels use positive ones."""
+
+    BAD_OPCODE = -1
+    BAD_ROW = -2
+    GEMM_SIZE = -3
+
+
+def float_bits(value: float) -> int:
+    """The bits of a float64 as the int64 that a cell holds.
+
+    >>> float_bits(1.0) == 0x3FF0000000000000
+    True
+    """
+    bits: int = struct.unpack("<q", struct.pack("<d", value))[0]
+    return bits
+
+
+def bits_float(bits: int) -> float:
+    """The float64 whose bits a cell holds.
+
+    >>> bits_float(float_bits(-0.5))
+    -0.5
+    """
+    value: float = struct.unpack("<d", struct.pack("<q", bits))[0]
+    return value

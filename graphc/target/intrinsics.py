@@ -1,0 +1,329 @@
+"""The primitives as Numba intrinsics: what a name of the kernel language means in native code.
+
+A kernel's `argv` and `context` are `int64*`. A pointer primitive gives a value of type `Buffer(dtype, slot)`,
+whose loads and stores carry LLVM's `alias.scope` and `noalias` metadata: two slots never overlap, so
+loops vectorise without run-time checks however many buffers there are.
+
+This module imports Numba; nothing imports it before a kernel has to be compiled.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.core.errors import TypingError
+from numba.extending import (
+    intrinsic,
+    lower_builtin,
+    models,
+    register_model,
+    type_callable,
+)
+
+from graphc.target.math_intrinsics import MATH_INTRINSICS
+
+INT64 = ir.IntType(64)
+TABLE = types.CPointer(types.int64)  # the type of argv and of context in a kernel
+STATUS, DETAIL = 0, 1  # the words of a context that `fail` writes
+
+_DTYPES: dict[str, Any] = {
+    "bool": types.boolean,
+    "uint8": types.uint8,
+    "int32": types.int32,
+    "uint32": types.uint32,
+    "int64": types.int64,
+    "float32": types.float32,
+    "float64": types.float64,
+}
+
+
+class Buffer(types.Type):  # type: ignore[misc]
+    """A pointer to elements of one dtype, known by the argument slot it came from."""
+
+    def __init__(self, dtype: Any, slot: int) -> None:
+        self.dtype = dtype
+        self.slot = slot
+        super().__init__(name=f"Buffer({dtype}, {slot})")
+
+
+@register_model(Buffer)
+class BufferModel(models.PrimitiveModel):  # type: ignore[misc]
+    """In LLVM a buffer is a plain pointer to its elements as they are stored."""
+
+    def __init__(self, manager: Any, buffer_type: Buffer) -> None:
+        element = manager.lookup(buffer_type.dtype).get_data_type()
+        super().__init__(manager, buffer_type, element.as_pointer())
+
+
+# --- no two slots alias --------------------------------------------------------------------------
+
+
+class _AliasScopes:
+    """The scopes of one LLVM module: one for each slot, one for the context, and who excludes whom.
+
+    A list must name every scope that its slot does not overlap, and later slots are not known when the first
+    load is emitted. The metadata is printed only when the module is complete, so the lists
+    are extended in place as slots turn up.
+    """
+
+    def __init__(self, module: ir.Module) -> None:
+        self._module = module
+        self._domain = self._self_referring("graphc")
+        self._scopes: dict[int, ir.MDValue] = {}
+        self._own: dict[int, ir.MDValue] = {}
+        self._others: dict[int, ir.MDValue] = {}
+
+    def _self_referring(self, label: str, *more: Any) -> ir.MDValue:
+        value = ir.MDValue(self._module, (), name=str(len(self._module.metadata)))
+        value.operands = (value, *more, ir.MetaDataString(self._module, label))
+        return value
+
+    def _list(self, *members: Any) -> ir.MDValue:
+        return ir.MDValue(self._module, members, name=str(len(self._module.metadata)))
+
+    def _add(self, slot: int) -> None:
+        scope = self._self_referring(f"slot {slot}", self._domain)
+        for others in self._others.values():
+            others.operands = (*others.operands, scope)
+        self._others[slot] = self._list(*self._scopes.values())
+        self._own[slot] = self._list(scope)
+        self._scopes[slot] = scope
+
+    def mark(self, instruction: Any, slot: int) -> None:
+        """Say that `instruction` touches the memory of `slot` and of no other slot."""
+        if slot not in self._scopes:
+            self._add(slot)
+        instruction.set_metadata("alias.scope", self._own[slot])
+        instruction.set_metadata("noalias", self._others[slot])
+
+
+_CONTEXT_SLOT = -1
+
+
+def _mark(builder: Any, instruction: Any, slot: int) -> None:
+    module = builder.module
+    scopes = getattr(module, "graphc_alias_scopes", None)
+    if scopes is None:
+        scopes = module.graphc_alias_scopes = _AliasScopes(module)
+    scopes.mark(instruction, slot)
+
+
+def _invariant_load(builder: Any, pointer: Any) -> Any:
+    value = builder.load(pointer)
+    value.set_metadata("invariant.load", builder.module.add_metadata([]))
+    return value
+
+
+def _argument(builder: Any, argv: Any, slot: int) -> Any:
+    return _invariant_load(builder, builder.gep(argv, [INT64(slot)], inbounds=True))
+
+
+# --- pointers ------------------------------------------------------------------------------------
+
+
+def _literal_slot(name: str, slot: Any) -> int:
+    if not isinstance(slot, types.IntegerLiteral) or slot.literal_value < 0:
+        raise TypingError(f"{name}: expected a literal slot >= 0, got {slot}")
+    return int(slot.literal_value)
+
+
+def _pointer(name: str, dtype: Any) -> Callable[..., Any]:
+    @intrinsic(prefer_literal=True)
+    def pointer(typing_context: Any, argv: Any, slot: Any) -> Any:
+        number = _literal_slot(name, slot)
+        buffer_type = Buffer(dtype, number)
+
+        def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            address = _argument(builder, args[0], number)
+            return builder.inttoptr(address, context.get_value_type(buffer_type))
+
+        return buffer_type(TABLE, slot), emit
+
+    return pointer  # type: ignore[no-any-return]
+
+
+@type_callable(operator.getitem)
+def _type_getitem(context: Any) -> Any:
+    def typer(buffer: Any, index: Any) -> Any:
+        if isinstance(buffer, Buffer) and isinstance(index, types.Integer):
+            return buffer.dtype
+        return None
+
+    return typer
+
+
+def _storable(dtype: Any, value: Any) -> bool:
+    if isinstance(dtype, types.Float):
+        return bool(value == dtype)
+    if isinstance(dtype, types.Boolean):
+        return isinstance(value, types.Boolean)
+    return isinstance(value, types.Integer)
+
+
+@type_callable(operator.setitem)
+def _type_setitem(context: Any) -> Any:
+    def typer(buffer: Any, index: Any, value: Any) -> Any:
+        if isinstance(buffer, Buffer) and isinstance(index, types.Integer):
+            if not _storable(buffer.dtype, value):
+                raise TypingError(f"a {buffer.dtype} buffer cannot store a {value}")
+            return types.none
+        return None
+
+    return typer
+
+
+def _element(context: Any, builder: Any, pointer: Any, index: Any, index_type: Any) -> Any:
+    offset = context.cast(builder, index, index_type, types.int64)
+    return builder.gep(pointer, [offset], inbounds=True)
+
+
+@lower_builtin(operator.getitem, Buffer, types.Integer)  # type: ignore[untyped-decorator]
+def _lower_getitem(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    buffer_type, index_type = signature.args
+    place = _element(context, builder, args[0], args[1], index_type)
+    stored = builder.load(place)
+    _mark(builder, stored, buffer_type.slot)
+    return context.data_model_manager[buffer_type.dtype].from_data(builder, stored)
+
+
+@lower_builtin(operator.setitem, Buffer, types.Integer, types.Any)  # type: ignore[untyped-decorator]
+def _lower_setitem(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+    buffer_type, index_type, value_type = signature.args
+    place = _element(context, builder, args[0], args[1], index_type)
+    value = context.cast(builder, args[2], value_type, buffer_type.dtype)
+    stored = context.data_model_manager[buffer_type.dtype].as_data(builder, value)
+    _mark(builder, builder.store(stored, place), buffer_type.slot)
+    return context.get_dummy_value()
+
+
+# --- integers, constants, the context ------------------------------------------------------------
+
+
+@intrinsic(prefer_literal=True)
+def integer(typing_context: Any, argv: Any, slot: Any) -> Any:
+    """The int64 in argument cell `slot`."""
+    number = _literal_slot("integer", slot)
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return _argument(builder, args[0], number)
+
+    return types.int64(TABLE, slot), emit
+
+
+def _float_value(name: str, dtype: Any) -> Callable[..., Any]:
+    @intrinsic(prefer_literal=True)
+    def value(typing_context: Any, argv: Any, slot: Any) -> Any:
+        number = _literal_slot(name, slot)
+
+        def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            bits = _argument(builder, args[0], number)
+            wide = builder.bitcast(bits, ir.DoubleType())
+            return context.cast(builder, wide, types.float64, dtype)
+
+        return dtype(TABLE, slot), emit
+
+    return value  # type: ignore[no-any-return]
+
+
+@intrinsic
+def context_word(typing_context: Any, words: Any, index: Any) -> Any:
+    """The int64 in word `index` of the context; fixed while a kernel runs."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        place = _element(context, builder, args[0], args[1], signature.args[1])
+        return _invariant_load(builder, place)
+
+    return types.int64(TABLE, index), emit
+
+
+@intrinsic
+def fail(typing_context: Any, words: Any, code: Any, detail: Any) -> Any:
+    """Record a failure in the context; the first one of a kernel stays."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        status = builder.gep(args[0], [INT64(STATUS)], inbounds=True)
+        before = builder.load(status)
+        _mark(builder, before, _CONTEXT_SLOT)
+        with cgutils.if_unlikely(builder, builder.icmp_signed("==", before, INT64(0))):
+            for word, position in ((STATUS, 1), (DETAIL, 2)):
+                place = builder.gep(args[0], [INT64(word)], inbounds=True)
+                value = context.cast(builder, args[position], signature.args[position], types.int64)
+                _mark(builder, builder.store(value, place), _CONTEXT_SLOT)
+        return context.get_dummy_value()
+
+    return types.none(TABLE, code, detail), emit
+
+
+# --- linear algebra ------------------------------------------------------------------------------
+
+_FORTRAN_INT = ir.IntType(32)
+_LAPACK_PREFIX = {types.float32: "s", types.float64: "d"}
+
+
+def _floating(name: str, buffer: Any) -> str:
+    if not isinstance(buffer, Buffer) or buffer.dtype not in _LAPACK_PREFIX:
+        raise TypingError(f"{name}: expected a float32 or float64 pointer, got {buffer}")
+    return _LAPACK_PREFIX[buffer.dtype]
+
+
+def _int32_cell(context: Any, builder: Any, value: Any, value_type: Any) -> Any:
+    cell = cgutils.alloca_once(builder, _FORTRAN_INT)
+    builder.store(context.cast(builder, value, value_type, types.int32), cell)
+    return cell
+
+
+def _call_fortran(builder: Any, symbol: str, args: list[Any]) -> None:
+    signature = ir.FunctionType(ir.VoidType(), [argument.type for argument in args])
+    builder.call(cgutils.get_or_insert_function(builder.module, signature, symbol), args)
+
+
+@intrinsic
+def lu_factor(typing_context: Any, n: Any, matrix: Any, pivots: Any) -> Any:
+    """Factor the column-major n x n `matrix` in place (LAPACK getrf); the result is its info."""
+    symbol = f"graphc_{_floating('lu_factor', matrix)}getrf"
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        size = _int32_cell(context, builder, args[0], signature.args[0])
+        info = cgutils.alloca_once_value(builder, _FORTRAN_INT(0))
+        _call_fortran(builder, symbol, [size, size, args[1], size, args[2], info])
+        return builder.sext(builder.load(info), INT64)
+
+    return types.int64(n, matrix, pivots), emit
+
+
+@intrinsic
+def lu_solve(
+    typing_context: Any, n: Any, nrhs: Any, matrix: Any, right: Any, pivots: Any
+) -> Any:
+    """Solve in place from `lu_factor`'s result (LAPACK getrs, no transpose), columns of `right`."""
+    symbol = f"graphc_{_floating('lu_solve', matrix)}getrs"
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        size = _int32_cell(context, builder, args[0], signature.args[0])
+        count = _int32_cell(context, builder, args[1], signature.args[1])
+        info = cgutils.alloca_once_value(builder, _FORTRAN_INT(0))
+        plain = cgutils.alloca_once_value(builder, ir.IntType(8)(ord("N")))
+        arguments = [plain, size, count, args[2], size, args[4], args[3], size, info]
+        _call_fortran(builder, symbol, arguments)
+        return builder.sext(builder.load(info), INT64)
+
+    return types.int64(n, nrhs, matrix, right, pivots), emit
+
+
+def _memory_primitives() -> dict[str, Callable[..., Any]]:
+    table: dict[str, Callable[..., Any]] = {
+        f"{name}_pointer": _pointer(f"{name}_pointer", dtype) for name, dtype in _DTYPES.items()
+    }
+    for name in ("float32", "float64"):
+        table[f"{name}_value"] = _float_value(f"{name}_value", _DTYPES[name])
+    for primitive in (integer, context_word, fail, lu_factor, lu_solve):
+        table[primitive.__name__] = primitive
+    return table
+
+
+INTRINSICS: Mapping[str, Callable[..., Any]] = {**MATH_INTRINSICS, **_memory_primitives()}
+"""Every name a kernel may import, with its Numba implementation."""

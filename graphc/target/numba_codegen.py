@@ -1,0 +1,140 @@
+"""Numba's part of a compilation: a Python function to object code with one exported symbol.
+
+Numba types and lowers the function; its LLVM module is then optimised and emitted here. That leaves
+out what a kernel does not need (wrappers that take Python objects, an environment, a second and third
+optimisation, a copy in Numba's own engine) and roughly halves the time.
+
+A kernel cannot raise: its error model is NumPy's and the status that Numba returns is dropped by the
+exported wrapper. Failures go through the context.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+from numba.core import codegen, compiler, types
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.cpu_options import FastMathOptions
+from numba.core.errors import NumbaError
+from numba.core.registry import cpu_target
+
+from graphc.errors import CompileError
+from graphc.target import engine
+
+TABLE = types.CPointer(types.int64)
+KERNEL_ARGUMENTS = (types.int64, types.int64, TABLE, TABLE)
+
+
+class _Library(codegen.CPUCodeLibrary):  # type: ignore[misc]
+    """Collects a module; Numba's own optimisation of single functions is left out."""
+
+    def _optimize_functions(self, module: Any) -> None:
+        module.data_layout = self._codegen._data_layout
+
+    def linked_module(self) -> Any:
+        """The module with all it calls, not optimised."""
+        for library in dict.fromkeys(self._linking_libraries):
+            self._final_module.link_in(library._get_module_for_linking(), preserve=True)
+        return self._final_module
+
+
+def _flags() -> Any:
+    flags = compiler.Flags()
+    flags.no_compile = True
+    flags.no_cpython_wrapper = True
+    flags.no_cfunc_wrapper = True
+    flags.enable_pyobject = False
+    flags.error_model = "numpy"
+    flags.fastmath = FastMathOptions({"contract"})
+    return flags
+
+
+def _exported(context: Any, described: Any, symbol: str) -> Any:
+    """A module with the C function `symbol`, which calls Numba's and drops its status."""
+    module = context.create_module(symbol)
+    callee_type = context.call_conv.get_function_type(described.restype, described.argtypes)
+    callee = ir.Function(module, callee_type, described.llvm_func_name)
+    void = described.restype == types.none
+    result_type = ir.VoidType() if void else context.get_value_type(described.restype)
+    arguments = [context.get_value_type(argument) for argument in described.argtypes]
+    function = ir.Function(module, ir.FunctionType(result_type, arguments), symbol)
+    builder = ir.IRBuilder(function.append_basic_block())
+    _status, result = context.call_conv.call_function(
+        builder, callee, described.restype, described.argtypes, function.args
+    )
+    if void:
+        builder.ret_void()
+    else:
+        builder.ret(result)
+    return llvm.parse_assembly(str(module))
+
+
+def _hide_all_but(module: Any, symbol: str) -> None:
+    for group in (module.functions, module.global_variables):
+        for value in group:
+            if not value.is_declaration and value.name != symbol:
+                value.linkage = llvm.Linkage.internal
+
+
+@functools.cache
+def _tuning() -> Any:
+    options = llvm.create_pipeline_tuning_options(speed_level=3)
+    options.loop_vectorization = True
+    options.slp_vectorization = True
+    return options
+
+
+def _optimize(module: Any) -> None:
+    machine = engine.target_machine()
+    builder = llvm.create_pass_builder(machine, _tuning())
+    builder.getModulePassManager().run(module, builder)
+
+
+def optimized_module(
+    function: Callable[..., Any],
+    symbol: str,
+    arguments: Iterable[Any] = KERNEL_ARGUMENTS,
+    result: Any = types.none,
+) -> Any:
+    """The optimised LLVM module of `function`, whose only exported name is `symbol`.
+
+    Raises CompileError, with Numba's reason, for what cannot be compiled.
+    """
+    target = cpu_target.target_context
+    with global_compiler_lock:
+        library = _Library(target.codegen(), symbol)
+        try:
+            compiled = compiler.compile_extra(
+                cpu_target.typing_context, target, function, tuple(arguments), result,
+                _flags(), {}, library=library,
+            )  # fmt: skip
+        except NumbaError as error:
+            raise CompileError(_reason(function, error)) from error
+        module = library.linked_module()
+        module.link_in(_exported(target, compiled.fndesc, symbol))
+        module.verify()
+        _hide_all_but(module, symbol)
+        _optimize(module)
+    return module
+
+
+def emit_object(
+    function: Callable[..., Any],
+    symbol: str,
+    arguments: Iterable[Any] = KERNEL_ARGUMENTS,
+    result: Any = types.none,
+) -> bytes:
+    """Object code for this CPU with `function` under the name `symbol`, in C's calling convention."""
+    module = optimized_module(function, symbol, arguments, result)
+    return bytes(engine.target_machine().emit_object(module))
+
+
+def _reason(function: Callable[..., Any], error: Any) -> str:
+    line = getattr(getattr(error, "loc", None), "line", None)
+    place = f" line {line}" if line is not None else ""
+    detail = getattr(error, "msg", None) or str(error)
+    return f"{function.__code__.co_filename}{place}: Numba cannot compile it: {detail}"

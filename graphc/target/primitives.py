@@ -1,0 +1,275 @@
+"""The primitives that emitted kernels import: what each means, in pure Python over NumPy numbers and raw memory.
+
+A kernel is `kernel(lo, hi, argv, context)`. `argv` and `context` are addresses of tables of int64 cells; a cell of `argv` holds a
+buffer's address, an integer, or the bits of a float64. Run as it stands, with these functions, a kernel gives the same numbers
+as compiled (`math_intrinsics` and `intrinsics` hold the native versions of the same names), bit for bit but for the last place
+of float64 functions where a processor fuses a multiply-add.
+
+Values are NumPy scalars; operands of one operation have one dtype. Nothing here warns or raises for a number: 1 / 0 is infinite,
+a NaN cast to an integer is 0, an integer divided by 0 is 0.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from graphc.target import vmath
+from graphc.target.arithmetic import NUMPY_MACHINES, Value, silent
+from graphc.target.linear_solve import lu_factor_columns, lu_solve_columns
+from graphc.target.philox import random_words
+
+CELL = 8  # bytes
+
+
+def _cell(table: int, index: int) -> int:
+    return ctypes.c_int64.from_address(table + CELL * index).value
+
+
+class Pointer:
+    """Typed memory at an address, indexed in elements like a C pointer; loads give NumPy scalars."""
+
+    __slots__ = ("address", "dtype", "_elements", "_load", "_store")
+
+    def __init__(self, address: int, dtype: np.dtype[Any]) -> None:
+        self.address = address
+        self.dtype = dtype
+        stored = ctypes.c_uint8 if dtype == np.bool_ else np.ctypeslib.as_ctypes_type(dtype)
+        self._elements: Any = ctypes.cast(address, ctypes.POINTER(stored))
+        self._load = dtype.type
+        self._store = _STORES[dtype.kind]
+
+    def __getitem__(self, index: int) -> Any:
+        return self._load(self._elements[index])
+
+    def __setitem__(self, index: int, value: Any) -> None:
+        self._elements[index] = self._store(value)
+
+    def array(self, *shape: int) -> np.ndarray[Any, np.dtype[Any]]:
+        """The memory as a C-contiguous array of this shape, not a copy."""
+        count = int(np.prod(shape))
+        memory = (ctypes.c_uint8 * (count * self.dtype.itemsize)).from_address(self.address)
+        return np.frombuffer(memory, self.dtype).reshape(shape)
+
+
+_STORES: dict[str, Callable[[Any], Any]] = {"b": bool, "i": int, "u": int, "f": float}
+
+
+def _pointer(name: str) -> Callable[[int, int], Pointer]:
+    dtype = np.dtype(name)
+
+    def pointer(argv: int, slot: int) -> Pointer:
+        return Pointer(_cell(argv, slot), dtype)
+
+    pointer.__name__ = pointer.__qualname__ = f"{name}_pointer"
+    pointer.__doc__ = f"The {name} buffer whose address is in argument cell `slot`."
+    return pointer
+
+
+def integer(argv: int, slot: int) -> int:
+    """The integer in argument cell `slot`."""
+    return _cell(argv, slot)
+
+
+def float64_value(argv: int, slot: int) -> np.float64:
+    """The float64 whose bits are in argument cell `slot`."""
+    return np.float64(ctypes.c_double.from_address(argv + CELL * slot).value)
+
+
+def float32_value(argv: int, slot: int) -> np.float32:
+    """The float64 in argument cell `slot`, rounded to float32."""
+    with np.errstate(all="ignore"):
+        return np.float32(float64_value(argv, slot))
+
+
+def context_word(context: int, index: int) -> int:
+    """Word `index` of the context."""
+    return _cell(context, index)
+
+
+def fail(context: int, code: int, detail: int) -> None:
+    """Note a failure in words 0 and 1 of the context, unless one is there."""
+    status = ctypes.c_int64.from_address(context)
+    if status.value == 0:
+        status.value = int(code)
+        ctypes.c_int64.from_address(context + CELL).value = int(detail)
+
+
+def _cast(name: str) -> Callable[[Any], Any]:
+    dtype = np.dtype("bool" if name == "boolean" else name)
+
+    def to_integer(x: Any) -> Any:
+        if isinstance(x, float | np.floating):
+            limits = np.iinfo(dtype)
+            return dtype.type(0 if x != x else int(max(limits.min, min(limits.max, x))))
+        # Wraps around, like the machine's integers.
+        return np.int64(int(x) % 2**64 - (2**64 if int(x) % 2**64 >= 2**63 else 0)).astype(dtype)
+
+    def to_other(x: Any) -> Any:
+        return dtype.type(x)
+
+    convert = silent(to_integer if dtype.kind in "iu" else to_other)
+    convert.__name__ = convert.__qualname__ = name
+    convert.__doc__ = f"x as {dtype.name}."
+    return convert
+
+
+@silent
+def divide(a: Value, b: Value) -> Value:
+    """a / b of floats, by IEEE 754: 1 / 0 is infinite, 0 / 0 is NaN."""
+    return np.divide(a, b)
+
+
+@silent
+def floor_divide(a: Value, b: Value) -> Value:
+    """The quotient rounded down; an integer over 0 is 0."""
+    return np.floor_divide(a, b)
+
+
+@silent
+def remainder(a: Value, b: Value) -> Value:
+    """a - b * floor_divide(a, b), of the sign of b; an integer modulo 0 is 0."""
+    return np.remainder(a, b)
+
+
+def logical_and(a: Value, b: Value) -> Value:
+    """Whether neither is 0."""
+    return np.logical_and(a, b)
+
+
+def logical_or(a: Value, b: Value) -> Value:
+    """Whether one is not 0."""
+    return np.logical_or(a, b)
+
+
+def logical_not(x: Value) -> Value:
+    """Whether x is 0."""
+    return np.logical_not(x)
+
+
+def select(condition: Value, a: Value, b: Value) -> Value:
+    """a where the condition holds, else b; both are already computed."""
+    return a if condition else b
+
+
+def maximum(a: Value, b: Value) -> Value:
+    """The larger; NaN if either is."""
+    return a if a > b or a != a else b
+
+
+def minimum(a: Value, b: Value) -> Value:
+    """The smaller; NaN if either is."""
+    return a if a < b or a != a else b
+
+
+def maximum_reassociating(a: Value, b: Value) -> Value:
+    """`maximum` as a term of a reduction whose order is free; 0 is above -0."""
+    return b if a == b and np.signbit(a) else maximum(a, b)
+
+
+def minimum_reassociating(a: Value, b: Value) -> Value:
+    """`minimum` as a term of a reduction whose order is free; -0 is below 0."""
+    return a if a == b and np.signbit(a) else minimum(a, b)
+
+
+@silent
+def add_reassociating(a: Value, b: Value) -> Value:
+    """a + b as a term of a sum whose order is free."""
+    return a + b
+
+
+@silent
+def multiply_reassociating(a: Value, b: Value) -> Value:
+    """a * b as a factor of a product whose order is free."""
+    return a * b
+
+
+@silent
+def absolute(x: Value) -> Value:
+    """The size of x, without its sign."""
+    return np.abs(x)
+
+
+def sign(x: Value) -> Value:
+    """-1, 0 or 1; NaN of NaN."""
+    return np.sign(x)
+
+
+def floor(x: Value) -> Value:
+    """The largest integer not above x, in x's dtype."""
+    return np.floor(x)
+
+
+def ceil(x: Value) -> Value:
+    """The smallest integer not below x, in x's dtype."""
+    return np.ceil(x)
+
+
+def isnan(x: Value) -> Value:
+    """Whether x is NaN."""
+    return np.isnan(x)
+
+
+def isfinite(x: Value) -> Value:
+    """Whether x is neither infinite nor NaN."""
+    return np.isfinite(x)
+
+
+def random_bits(key: int, use: int, step: int, index: int) -> np.uint32:
+    """32 random bits, a function of four integers of 64 bits (Philox-4x32-10)."""
+    return np.uint32(random_words(int(key), int(use), int(step), int(index)))
+
+
+def lu_factor(n: int, matrix: Pointer, pivots: Pointer) -> int:
+    """LAPACK's getrf on a column-major n x n matrix, in place.
+
+    L (unit diagonal, not stored) and U replace the matrix; `pivots` (int32) gets the 1-based row that each row was swapped with.
+    Returns 0, or k when U[k, k] (1-based) is exactly 0.
+    """
+    return lu_factor_columns(matrix.array(n, n), pivots.array(n))
+
+
+def lu_solve(n: int, nrhs: int, matrix: Pointer, right: Pointer, pivots: Pointer) -> int:
+    """LAPACK's getrs: solve A X = B in place, from the result of `lu_factor`.
+
+    `right` is column-major, n x nrhs: each column is one right side, then its solution. Returns 0.
+    """
+    return lu_solve_columns(matrix.array(n, n), right.array(nrhs, n), pivots.array(n))
+
+
+def _elementary(name: str, text: Callable[..., Value]) -> Callable[..., Value]:
+    @silent
+    def function(*operands: Value) -> Value:
+        return text(NUMPY_MACHINES[8 * operands[0].dtype.itemsize], *operands)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = text.__doc__
+    return function
+
+
+_BUFFERS = ("bool", "uint8", "int32", "uint32", "int64", "float32", "float64")
+
+PRIMITIVES: dict[str, Callable[..., Any]] = {
+    **{f"{name}_pointer": _pointer(name) for name in _BUFFERS},
+    **{name: _cast("boolean" if name == "bool" else name) for name in _BUFFERS[1:]},
+    "boolean": _cast("boolean"),
+    **{name: _elementary(name, text) for name, text in {**vmath.UNARY, **vmath.BINARY}.items()},
+    **{
+        function.__name__: function
+        for function in (
+            integer, float32_value, float64_value, context_word, fail,
+            divide, floor_divide, remainder, logical_and, logical_or, logical_not, select,
+            maximum, minimum, maximum_reassociating, minimum_reassociating,
+            add_reassociating, multiply_reassociating, absolute, sign, floor, ceil, isnan, isfinite,
+            random_bits, lu_factor, lu_solve,
+        )
+    },
+}  # fmt: skip
+"""Every name that a kernel may import, with its meaning in Python."""
+
+PRIMITIVE_NAMES = frozenset(PRIMITIVES)
+
+globals().update(PRIMITIVES)

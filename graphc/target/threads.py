@@ -1,0 +1,151 @@
+"""The one pool of threads that parallel regions of the driver run on.
+
+The pool is a block of int64 words shared by native code (`native_driver`): the driver opens a region, workers that are awake
+join it and take chunks, the driver closes it and waits for those inside. A worker that is asleep or
+not scheduled is simply not there, so a busy machine costs speed, never a stall. Who computes a chunk does not
+change its bits.
+
+- Two callers at once: the pool is taken by a compare-and-swap; the one who does not get it runs its region alone.
+- Fork: threads do not survive it. The child's pool is reset and starts its own threads when it is first needed.
+- Exit: workers are told to stop and joined, before the code they run is unloaded.
+
+Workers run no Python and take no signals.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import os
+import signal
+import threading
+from collections.abc import Callable
+
+from graphc import config
+from graphc.errors import ExecutionError
+from graphc.target.instructions import CONTEXT_WORDS
+
+LINE = 128  # two cache lines: processors fetch them in pairs
+
+# Byte offsets of the words of a pool. Words written by different threads lie on different lines.
+WORK, TILE, LAUNCH = 0, 8, 16  # addresses of the parts of the driver
+SGEMM, DGEMM, SET_BLAS_THREADS, GET_BLAS_THREADS = 24, 32, 40, 48
+WORKERS, STOP, MUTEX, CONDITION = 56, 64, 72, 80
+GATE = 1 * LINE
+NEXT = 2 * LINE
+ROW, CHUNKS, CALLER_CONTEXT = 3 * LINE, 3 * LINE + 8, 3 * LINE + 16
+BUSY = 4 * LINE
+SLEEPERS = 5 * LINE
+FAILURE_LOCK, FAILED_CHUNK, FAILURE_STATUS, FAILURE_DETAIL = (6 * LINE + 8 * word for word in range(4))
+BLAS_LOCK, BLAS_USERS, BLAS_SAVED = (7 * LINE + 8 * word for word in range(3))
+MUTEX_STORAGE, CONDITION_STORAGE = 8 * LINE, 9 * LINE
+CONTEXTS = 10 * LINE  # a private context for each thread
+CONTEXT_STRIDE = 2 * LINE
+
+MAX_THREADS = 256
+
+# The gate: how many workers are inside, whether they may enter, and the number of the region.
+ACTIVE_MASK, OPEN, GENERATION_SHIFT, GENERATION_MASK = 0xFFFF, 0x10000, 32, 0x3FFFFFFF
+
+SPINS = 2_000  # some tens of microseconds: regions of one step follow each other faster
+YIELDS = 1_000  # then about a millisecond of giving way, then sleep
+
+assert CONTEXT_WORDS * 8 <= CONTEXT_STRIDE
+
+
+class _Pool:
+    """The shared words, and the threads started on them."""
+
+    def __init__(self) -> None:
+        size = CONTEXTS + MAX_THREADS * CONTEXT_STRIDE
+        self._storage = ctypes.create_string_buffer(size + LINE)
+        self.address = -(-ctypes.addressof(self._storage) // LINE) * LINE
+        self._records: list[ctypes.Array[ctypes.c_int64]] = []
+        self._handles: list[ctypes.c_void_p] = []
+        self._worker: Callable[[], int] | None = None
+        self._lock = threading.Lock()
+        self.started = False
+        self._libc = ctypes.CDLL(None)
+        self._reset()
+
+    def word(self, offset: int) -> ctypes.c_int64:
+        """The word at a byte offset, shared with native code."""
+        return ctypes.c_int64.from_address(self.address + offset)
+
+    def _reset(self) -> None:
+        for offset in (WORKERS, STOP, GATE, NEXT, BUSY, SLEEPERS, FAILURE_LOCK, BLAS_LOCK, BLAS_USERS):
+            self.word(offset).value = 0
+        for offset, storage, name in (
+            (MUTEX, MUTEX_STORAGE, "pthread_mutex_init"),
+            (CONDITION, CONDITION_STORAGE, "pthread_cond_init"),
+        ):
+            ctypes.memset(self.address + storage, 0, LINE)
+            getattr(self._libc, name)(ctypes.c_void_p(self.address + storage), None)
+            self.word(offset).value = self.address + storage
+
+    def start(self, worker: Callable[[], int]) -> None:
+        """Start the threads, once a process; `worker()` gives the address of their main function."""
+        with self._lock:
+            if self.started:
+                return
+            self.started = True
+            self._worker = worker
+            wanted = min(config.thread_count(), MAX_THREADS) - 1
+            if wanted > 0:
+                address = worker()
+                with _signals_blocked():
+                    for slot in range(1, wanted + 1):
+                        self._create(address, slot)
+            self.word(WORKERS).value = len(self._handles)
+
+    def _create(self, worker: int, slot: int) -> None:
+        record = (ctypes.c_int64 * 2)(self.address, slot)
+        handle = ctypes.c_void_p()
+        failed = self._libc.pthread_create(
+            ctypes.byref(handle), None, ctypes.c_void_p(worker), ctypes.byref(record)
+        )
+        if failed:
+            raise ExecutionError(f"expected to start thread {slot + 1}, got: {os.strerror(failed)}")
+        self._records.append(record)
+        self._handles.append(handle)
+
+    def stop(self) -> None:
+        """Let all workers return and wait for them. Later regions run in their caller alone."""
+        with self._lock:
+            self.started = True
+            self.word(WORKERS).value = 0
+            self.word(STOP).value = 1
+            mutex, condition = (self.word(offset).value for offset in (MUTEX, CONDITION))
+            self._libc.pthread_mutex_lock(ctypes.c_void_p(mutex))
+            self._libc.pthread_cond_broadcast(ctypes.c_void_p(condition))
+            self._libc.pthread_mutex_unlock(ctypes.c_void_p(mutex))
+            for handle in self._handles:
+                self._libc.pthread_join(handle, None)
+            self._handles.clear()
+            self._records.clear()
+
+    def after_fork(self) -> None:
+        """In a new child: forget the parent's threads; start anew when asked."""
+        self._lock = threading.Lock()
+        self._handles.clear()
+        users = self.word(BLAS_USERS).value
+        self._reset()
+        if users and self.word(SET_BLAS_THREADS).value:
+            restore = ctypes.CFUNCTYPE(None, ctypes.c_int)(self.word(SET_BLAS_THREADS).value)
+            restore(self.word(BLAS_SAVED).value)
+        self.started = False
+
+
+class _signals_blocked:
+    """Threads created inside take no signals: those belong to the interpreter."""
+
+    def __enter__(self) -> None:
+        self._before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+
+    def __exit__(self, *exception: object) -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
+
+
+pool = _Pool()
+os.register_at_fork(after_in_child=pool.after_fork)
+atexit.register(pool.stop)
