@@ -106,7 +106,7 @@ class Size:
         for monomial, coefficient in self.terms:
             sign = " - " if coefficient < 0 else " + "
             text += (sign if text else sign.strip().replace("+", "")) + _term_text(
-                monomial, abs(coefficient), len(self.terms) == 1
+                monomial, abs(coefficient), coefficient > 0 and len(self.terms) == 1
             )
         return text
 

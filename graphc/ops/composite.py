@@ -115,7 +115,7 @@ def _softmax_reference(attrs: Attributes, x: np.ndarray) -> np.ndarray:
 
 def _softmax_expand(node: Node) -> Node:
     (x,), axis = node.inputs, node.attrs["axis"]
-    powers = scalar.exp(x - reduction.max(x, axis=axis, keepdims=True))
+    powers = scalar.exp(x - _shift(x, (axis,)))
     return powers / reduction.sum(powers, axis=axis, keepdims=True)
 
 
@@ -137,7 +137,7 @@ def softmax(x: object, axis: int = -1) -> Node:
 
 def _log_softmax_expand(node: Node) -> Node:
     (x,), axis = node.inputs, node.attrs["axis"]
-    shifted = x - reduction.max(x, axis=axis, keepdims=True)
+    shifted = x - _shift(x, (axis,))
     return shifted - scalar.log(reduction.sum(scalar.exp(shifted), axis=axis, keepdims=True))
 
 

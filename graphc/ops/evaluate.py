@@ -147,6 +147,15 @@ def _compute(node: Node, values: Values, sizes: Mapping[str, int], step: int) ->
     return np.asarray(result, dtype=node.dtype.numpy)
 
 
+def evaluate_static(node: Node, sizes: Mapping[str, int]) -> float:
+    """The value of a scalar that depends on constants and sizes only."""
+    values: Values = {}
+    with np.errstate(all="ignore"):
+        for current in topological([node]):
+            values[current] = _compute(current, values, sizes, 0)
+    return float(values[node])
+
+
 @at_user_line
 def evaluate(y: Node | Sequence[Node], feed: Feed | None = None, step: int = 0) -> Any:
     """The value of a node, or a list for several, in NumPy and without compiling.

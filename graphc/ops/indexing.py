@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from graphc.errors import DTypeError, IndexRangeError, ShapeError
-from graphc.ir.dim import Dim
+from graphc.ir.dim import Dim, product
 from graphc.ir.node import Node, make
 from graphc.ir.op import ATOM, Attributes, Notation, Op, VectorJacobian, register
 from graphc.ir.shape import TensorType, as_shape, shape_text
-from graphc.ops.layout import expand_dims
+from graphc.ops.layout import expand_dims, reshape
 from graphc.ops.reduction import one_hot
 from graphc.ops.source import as_node
 
@@ -125,18 +125,18 @@ def take(x: object, indices: object) -> Node:
 def _scatter_infer(inputs: tuple[Node, ...], attrs: Attributes) -> TensorType:
     values, indices = inputs
     _indices("scatter_add", indices)
-    if values.shape[: indices.ndim] != indices.shape:
+    if indices.ndim != 1 or values.shape[:1] != indices.shape:
         raise ShapeError(
-            f"scatter_add: expected values whose shape begins with {shape_text(indices.shape)}, "
+            f"scatter_add: expected one value or row for each of {shape_text(indices.shape)} indices, "
             f"got {shape_text(values.shape)}"
         )
-    return TensorType(values.dtype, (attrs["length"], *values.shape[indices.ndim :]))
+    return TensorType(values.dtype, (attrs["length"], *values.shape[1:]))
 
 
 def _scatter_reference(attrs: Attributes, values: np.ndarray, indices: np.ndarray) -> np.ndarray:
     length = attrs["length"]
     check_range("scatter_add", indices, length)
-    result = np.zeros((length, *values.shape[indices.ndim :]), values.dtype)
+    result = np.zeros((length, *values.shape[1:]), values.dtype)
     np.add.at(result, indices, values)
     return result
 
@@ -156,5 +156,13 @@ def scatter_add(values: object, indices: object, length: Dim | str) -> Node:
 
     Shapes: indices (m, ...), values (m, ..., *rest): result (length, *rest).
     """
-    (count,) = as_shape(length)
-    return make(scatter_add_op, (as_node(values), as_node(indices)), length=count)
+    rows, places = as_node(values), as_node(indices)
+    if rows.shape[: places.ndim] != places.shape:
+        raise ShapeError(
+            f"scatter_add: expected values whose shape begins with that of the indices, "
+            f"{shape_text(places.shape)}; got {shape_text(rows.shape)}"
+        )
+    count = product(places.shape)
+    flat = reshape(rows, (count, *rows.shape[places.ndim :]))
+    (size,) = as_shape(length)
+    return make(scatter_add_op, (flat, reshape(places, (count,))), length=size)

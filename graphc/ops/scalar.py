@@ -128,7 +128,7 @@ erf = elementwise(
     doc="the error function",
 )  # fmt: skip
 relu = elementwise(
-    "relu", lambda sp, x: sp.Max(x, 0), derivative=lambda x, y: cast(greater(x, 0), x.dtype),
+    "relu", lambda sp, x: sp.Max(x, 0), derivative=lambda x, y: cast(greater(y, 0), x.dtype),
     types="arithmetic", notation=_function("relu", r"\operatorname{relu}"),
     properties=("nonnegative",), doc="max(x, 0); its derivative at 0 is 0",
 )  # fmt: skip
@@ -240,6 +240,10 @@ shift_right = elementwise(
     "shift_right", lambda sp, a, b: sp.floor(a / 2**b), types="integer",
     reference=np.right_shift, primitive=True, notation=_infix(">>", r"\gg", COMPARISON, SUM),
     no_derivative="integers have no derivative", doc="a with its bits moved b places down",
+)  # fmt: skip
+copy = elementwise(
+    "copy", lambda sp, x: x, derivative=lambda x, y: 1, types="any", reference=lambda x: x, primitive=True,
+    notation=Notation("{0}", "{0}"), doc="x itself, in memory of its own",
 )  # fmt: skip
 
 

@@ -1,8 +1,9 @@
 """SciPy's BLAS and LAPACK as addresses, and the tiles that a matrix product is cut into.
 
-The library that SciPy brings is loaded by itself where it can be found (a few milliseconds; `import scipy.linalg` takes 0.1 s);
-else the addresses come from SciPy's Cython interface. While the driver runs, that one library
-uses one thread: the driver's tiles are the parallelism. Afterwards it has the number of threads it had.
+The library that SciPy brings is loaded by itself where it can be found (a few milliseconds;
+`import scipy.linalg` takes 0.1 s); else the addresses come from SciPy's Cython interface. While
+the driver runs, that one library uses one thread: the driver's tiles are the parallelism.
+Afterwards it has the number of threads it had.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import importlib.util
 from collections.abc import Iterable
 from pathlib import Path
 
-from graphc.errors import CompileError
+from graphc.errors import ArgumentError, CompileError
 from graphc.target import engine, threads
 
 _PREFIX = "graphc_"
@@ -73,8 +74,13 @@ def define_symbols(needs: Iterable[str]) -> None:
 @functools.cache
 def connect() -> None:
     """Give the driver its matrix products. Called once, before the first program that has any."""
-    threads.pool.word(threads.SGEMM).value = address("sgemm")
-    threads.pool.word(threads.DGEMM).value = address("dgemm")
+    for offset, routine in (
+        (threads.SGEMM, "sgemm"),
+        (threads.DGEMM, "dgemm"),
+        (threads.SGEMV, "sgemv"),
+        (threads.DGEMV, "dgemv"),
+    ):
+        threads.pool.word(offset).value = address(routine)
     _control_threads()
 
 
@@ -89,3 +95,77 @@ def _control_threads() -> None:
     ):
         function = ctypes.cast(getattr(library, name), ctypes.c_void_p).value
         threads.pool.word(offset).value = int(function or 0)
+
+
+# Measured (OpenBLAS, AVX2 kernels, one thread): cutting C costs about 16 / tile_m + 10 / tile_n of
+# the time of the whole, because every tile packs its rows of A and its columns of B anew.
+_ROW_COST, _COLUMN_COST = 16.0, 10.0
+_ROW_STEP, _COLUMN_STEP = 8, 16  # whole vectors
+_DEAREST = 0.3  # no cut that costs more than this of the whole
+
+
+def _tiles_wanted(operations: int) -> int:
+    """How many tiles a product of that many additions and multiplications is worth.
+
+    A tile of less than half a million lasts no longer than handing it over; two threads lose by
+    every cut, eight need some: the counts between are a compromise.
+    """
+    if operations < 1 << 20:
+        return 1
+    if operations < 1 << 22:
+        return 2
+    if operations < 100_000_000:
+        return 4
+    return min(64, 8 * -(-operations // 800_000_000))
+
+
+def _cut(extent: int, parts: int, step: int) -> int:
+    """The size of each of `parts` of an extent, in whole steps."""
+    size = -(-extent // parts)
+    return min(extent, -(-size // step) * step)
+
+
+def gemm_tiles(m: int, n: int, k: int, dtype: str, batch: int = 1) -> tuple[int, int]:
+    """The tile of C (rows, columns) for a product op(A) (m x k) op(B) (k x n), `batch` times.
+
+    A function of the sizes alone: the bits of a product depend on its tiles, never on who computes
+    them. `dtype` is "float32" or "float64". A small product is one tile, computed by its caller.
+
+    >>> gemm_tiles(32, 10, 64, "float32")
+    (32, 10)
+    >>> gemm_tiles(128, 256, 784, "float32")
+    (128, 64)
+    """
+    if dtype not in ("float32", "float64"):
+        raise ArgumentError(f"gemm_tiles: expected dtype float32 or float64, got {dtype!r}")
+    if min(m, n) <= 1 or k <= 0:
+        return _vector_tiles(m, n, k, batch)
+    operations = 2 * m * n * k * (2 if dtype == "float64" else 1)  # in units of float32's time
+    parts = -(-_tiles_wanted(operations * batch) // batch)
+    while parts > 1:
+        candidates = [
+            (_cut(m, down, _ROW_STEP), _cut(n, parts // down, _COLUMN_STEP))
+            for down in range(1, parts + 1)
+            if parts % down == 0
+        ]
+        rows, columns = min(candidates, key=lambda tile: _cost(m, n, tile))
+        if _cost(m, n, (rows, columns)) <= _DEAREST:
+            return rows, columns
+        parts //= 2
+    return max(m, 1), max(n, 1)
+
+
+def _cost(m: int, n: int, tile: tuple[int, int]) -> float:
+    rows, columns = tile
+    packing = _ROW_COST * (1 / rows - 1 / m) + _COLUMN_COST * (1 / columns - 1 / n)
+    # A last tile that is smaller leaves a thread with nothing to do.
+    tiles = -(-m // rows) * -(-n // columns)
+    return packing + (tiles * rows * columns / (m * n) - 1)
+
+
+def _vector_tiles(m: int, n: int, k: int, batch: int) -> tuple[int, int]:
+    """A matrix times a vector reads each number once: tiles of a quarter of a megabyte or more."""
+    length = max(m, n, 1)
+    parts = min(8, max(1, length * max(k, 1) // 65_536)) if batch == 1 else 1
+    size = _cut(length, parts, _COLUMN_STEP)
+    return (size, 1) if m >= n else (max(m, 1), size)

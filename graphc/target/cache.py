@@ -6,9 +6,10 @@
     header                UTF-8 lines: key, symbol, then the names that the code refers to
     code                  an object file (ELF, Mach-O)
 
-Nothing in a file is executed, or interpreted as Python, before its digest and its owner are known to be right. The
-directory belongs to the user, mode 0700. What others could have written is refused: a directory with
-CacheError, a single file with a warning, and then the kernel is compiled again.
+Nothing in a file is executed, or interpreted as Python, before its digest and its owner are known
+to be right. The directory belongs to the user, mode 0700. What others could have written is
+refused: a directory with CacheError, a single file with a warning, and then the kernel is
+compiled again.
 """
 
 from __future__ import annotations
@@ -56,8 +57,8 @@ def content_key(*parts: str) -> str:
 def find(key: str) -> ObjectCode | None:
     """The code stored under `key`, or None.
 
-    Raises CacheError for a directory that is not only ours; warns of a file that is not to be trusted.
-    """
+    Raises CacheError for a directory that is not only ours; warns of a file that is not to be
+    trusted."""
     if not config.cache_enabled():
         return None
     path = _directory() / _file_name(key)

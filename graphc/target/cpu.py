@@ -1,6 +1,7 @@
 """Kernel text to native code on this machine, through a cache in memory and one on disk.
 
-A process that finds its kernels in the cache imports llvmlite, not Numba, and loads each in well under a millisecond.
+A process that finds its kernels in the cache imports llvmlite, not Numba, and loads each in well
+under a millisecond.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from graphc.errors import CompileError
 from graphc.target import blas, cache, engine, loader
 
 KERNEL_ABI = "void kernel(int64 lo, int64 hi, int64* argv, int64* context); 1"
@@ -24,7 +26,7 @@ _memory: dict[str, NativeKernel] = {}
 
 @dataclass(frozen=True, slots=True)
 class NativeKernel:
-    """A function in memory, ready to be called at `address`; it stays there until the process ends."""
+    """A function in memory, to be called at `address`; it stays there until the process ends."""
 
     address: int
     seconds: float  # what it took to compile or to load
@@ -51,7 +53,9 @@ def compile_kernel(source: str, name: str = "kernel") -> NativeKernel:
     Raises CompileError, naming the line, for text that is not a kernel or that Numba cannot type;
     CacheError when the cache directory is open to others.
     """
-    return native_function("kernel", source + "\0" + name, lambda symbol: _emit(source, name, symbol))
+    return native_function(
+        "kernel", source + "\0" + name, lambda symbol: _emit(source, name, symbol)
+    )
 
 
 def native_function(kind: str, text: str, emit: Callable[[str], bytes]) -> NativeKernel:
@@ -83,5 +87,5 @@ def _emit(source: str, name: str, symbol: str) -> bytes:
 
     kernels = loader.load(source, intrinsics.INTRINSICS, f"<graphc {symbol}>")
     if name not in kernels:
-        raise loader.CompileError(f"expected a kernel {name!r}, got {sorted(kernels)}")
-    return numba_codegen.emit_object(kernels[name], symbol)
+        raise CompileError(f"expected a kernel {name!r}, got {sorted(kernels)}")
+    return numba_codegen.emit_object(numba_codegen.Function(kernels[name], symbol))

@@ -1,7 +1,9 @@
-"""Runs program tables natively: the driver's parts are loaded once, a run is one call without the GIL.
+"""Runs program tables natively: the driver's parts are loaded once, a run is one call.
 
     prepared = driver.prepare(table, registers, context)
-    row = prepared.run(0, parallel=True)         # HALTED, or the row to go on at, or the row that failed
+    row = prepared.run(0, parallel=True)
+
+The row is HALTED at the end, the one to go on at after a YIELD, or the one that failed.
 """
 
 from __future__ import annotations
@@ -9,7 +11,6 @@ from __future__ import annotations
 import ctypes
 import functools
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,7 @@ def _part(name: str) -> int:
 
         return native_driver.emit(name, symbol)
 
-    text = Path(__file__).with_name("native_driver.py").read_text()
-    return cpu.native_function(name, text, emit).address
+    return cpu.native_function("driver", name, emit).address
 
 
 @functools.cache
@@ -53,7 +53,9 @@ def load() -> None:
 
 def _words(name: str, array: _Words, least: int) -> int:
     if array.dtype != np.int64 or not array.flags.c_contiguous or not array.flags.writeable:
-        raise ArgumentError(f"{name}: expected a writable C-contiguous int64 array, got {array.dtype}")
+        raise ArgumentError(
+            f"{name}: expected a writable C-contiguous int64 array, got {array.dtype}"
+        )
     if array.size < least:
         raise ArgumentError(f"{name}: expected at least {least} words, got {array.size}")
     return int(array.ctypes.data)
@@ -84,8 +86,9 @@ class PreparedRun:
         self._call: Any = _entry()
 
     def run(self, pc: int = 0, parallel: bool = True) -> int:
-        """Run from row `pc`: HALTED at the end, the next row after a YIELD, the failed row (see context).
+        """Run from row `pc`: HALTED at the end, the row after a YIELD, the row that failed.
 
+        What failed is in the context.
         The GIL is released meanwhile. Not interruptible: a long program must YIELD.
         """
         if not threads.pool.started:
@@ -95,12 +98,13 @@ class PreparedRun:
 
 
 def prepare(table: _Words, registers: _Words, context: _Words) -> PreparedRun:
-    """Look up addresses for many runs of one table (int64, shape (rows, COLUMNS))."""
+    """Look up addresses for many runs of one table (int64, shape (rows, COLUMNS)).
+
+    If the table is to have GEMM rows, one must be there now. Its other cells may change later.
+    """
     return PreparedRun(table, registers, context)
 
 
-def run(
-    table: _Words, pc: int, registers: _Words, context: _Words, parallel: bool = True
-) -> int:
+def run(table: _Words, pc: int, registers: _Words, context: _Words, parallel: bool = True) -> int:
     """Run a table once; see `PreparedRun.run`."""
     return PreparedRun(table, registers, context).run(pc, parallel)

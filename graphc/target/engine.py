@@ -49,7 +49,8 @@ def description() -> str:
     features = llvm.get_host_cpu_features().flatten()
     version = ".".join(str(part) for part in llvm.llvm_version_info)
     triple = llvm.get_process_triple()
-    return f"llvmlite {llvmlite.__version__} llvm {version} {triple} {llvm.get_host_cpu_name()} {features}"
+    cpu = llvm.get_host_cpu_name()
+    return f"llvmlite {llvmlite.__version__} llvm {version} {triple} {cpu} {features}"
 
 
 @functools.cache
@@ -68,7 +69,9 @@ def undefined_symbols(object_code: bytes) -> list[str]:
     for index in range(count):
         header = struct.unpack_from("<IIQQQQIIQQ", object_code, table_offset + index * entry_size)
         if header[1] == _SYMBOL_TABLE:
-            strings = struct.unpack_from("<IIQQQQ", object_code, table_offset + header[6] * entry_size)
+            strings = struct.unpack_from(
+                "<IIQQQQ", object_code, table_offset + header[6] * entry_size
+            )
             names.update(_undefined(object_code, header[4], header[5], strings[4]))
     return sorted(names)
 
@@ -98,12 +101,13 @@ def is_defined(symbol: str) -> bool:
 def load(object_code: bytes, symbol: str, needs: list[str]) -> int:
     """The address of function `symbol` of `object_code`, which stays loaded until the process ends.
 
-    `needs` are the names it refers to. LLVM ends the process when one is missing, so they are looked up first:
-    CompileError names those that are not there.
-    """
+    `needs` are the names it refers to. LLVM ends the process when one is missing, so they are
+    looked up first: CompileError names those that are not there."""
     missing = [name for name in needs if not is_defined(name)]
     if missing:
-        raise CompileError(f"native code of {symbol}: expected the symbols {missing} in this process")
+        raise CompileError(
+            f"native code of {symbol}: expected the symbols {missing} in this process"
+        )
     with _LOCK:
         engine = _engine()
         engine.add_object_file(llvm.ObjectFileRef.from_data(object_code))

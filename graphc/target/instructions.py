@@ -1,30 +1,36 @@
 """The instruction set of the driver: one row of a table each, column 0 the opcode.
 
-A program is an int64 table of `COLUMNS` columns. Cells hold integers, byte addresses, or the bits of a float64 (`float_bits`).
-R[i] is a register. Unused cells are ignored.
+A program is an int64 table of `COLUMNS` columns. Cells hold integers, byte addresses, or the bits
+of a float64 (`float_bits`). R[i] is a register. Unused cells are ignored.
 
 | opcode | 1 | 2 | 3 | 4 | 5 | 6 | effect |
 |---|---|---|---|---|---|---|---|
 | HALT | | | | | | | return HALTED |
 | KERNEL | kernel | lo | hi | argv | | | kernel(lo, hi, argv, context) |
-| PARALLEL | kernel | extent | grain | argv | | | for each chunk c: kernel(c * grain, min((c + 1) * grain, extent), ...) |
+| PARALLEL | kernel | extent | grain | argv | | | kernel for each chunk of the extent |
 | GEMM | see `Gemm` | | | | | | C = alpha op(A) op(B) + beta C, row-major |
-| SET | cell | base | register | stride | register2 | stride2 | *cell = base + R[register] * stride + R[register2] * stride2 |
+| SET | cell | base | register | stride | register2 | stride2 | *cell = see below |
 | ADD | register | value | | | | | R[register] += value |
 | MOVE | register | value | | | | | R[register] = value |
 | LOAD | register | cell | | | | | R[register] = *cell (an int64) |
 | JUMP | row | | | | | | go to row |
-| JUMP_IF_LESS | register | limit | is_register | row | | | if R[register] < limit (or R[limit]): go to row |
-| JUMP_IF_ZERO | address | row | | | | | if the byte there is 0: go to row |
+| JUMP_IF_LESS | register | limit | is_register | row | | | go to row if R[register] < limit |
+| JUMP_IF_ZERO | address | row | | | | | go to row if the byte there is 0 |
 | COPY | to | from | bytes | | | | as memmove |
 | FILL_ZERO | to | bytes | | | | | |
 | CHECK | | | | | | | stop if the context holds a failure |
-| YIELD | register | | | | | | R[register] -= 1; when that gives 0, return the next row, to be resumed there |
+| YIELD | register | | | | | | R[register] -= 1; at 0 return the next row |
 
-The context is looked at after every KERNEL, PARALLEL and GEMM, so CHECK is for failures that were in it before.
-A failure writes its row into the context and returns that row.
+SET writes base + R[register] * stride + R[register2] * stride2; the cell may lie in the table.
+Chunk c of PARALLEL is kernel(c * grain, min((c + 1) * grain, extent), argv, context). With
+is_register the limit of JUMP_IF_LESS is R[limit]. A program that YIELDed goes on at the row
+returned.
 
-Row 0 of a table runs first only because the caller starts there. Leaving the table is a failure, not a crash.
+The context is looked at after every KERNEL, PARALLEL and GEMM, so CHECK is for failures that were
+in it before. A failure writes its row into the context and returns that row.
+
+Row 0 of a table runs first only because the caller starts there. Leaving the table is a failure,
+not a crash.
 """
 
 from __future__ import annotations
@@ -63,10 +69,10 @@ class Opcode(IntEnum):
 class Gemm(IntEnum):
     """Columns of a GEMM row.
 
-    op(A) is m x k, op(B) k x n, C m x n, all row-major with leading dimensions `lda`, `ldb`, `ldc` in elements. A with `trans_a` is
-    stored k x m. beta = 0 does not read C; k = 0 gives beta C. `batch` products are `stride_*` elements apart.
-    C is computed in tiles of tile_m x tile_n, each one call of single-thread BLAS, whoever computes it.
-    """
+    op(A) is m x k, op(B) k x n, C m x n, all row-major with leading dimensions `lda`, `ldb`,
+    `ldc` in elements. A with `trans_a` is stored k x m. beta = 0 does not read C; k = 0 gives
+    beta C. `batch` products are `stride_*` elements apart. C is computed in tiles of tile_m x
+    tile_n, each one call of single-thread BLAS, whoever computes it."""
 
     DTYPE = 1  # 0 float32, 1 float64
     TRANS_A = 2
@@ -108,7 +114,8 @@ class Failure(IntEnum):
 
     BAD_OPCODE = -1
     BAD_ROW = -2
-    GEMM_SIZE = -3
+    GEMM_SIZE = -3  # beyond GEMM_LIMIT
+    NO_BLAS = -4  # the table had no GEMM row when it was prepared
 
 
 def float_bits(value: float) -> int:

@@ -1,8 +1,9 @@
 """The primitives as Numba intrinsics: what a name of the kernel language means in native code.
 
-A kernel's `argv` and `context` are `int64*`. A pointer primitive gives a value of type `Buffer(dtype, slot)`,
-whose loads and stores carry LLVM's `alias.scope` and `noalias` metadata: two slots never overlap, so
-loops vectorise without run-time checks however many buffers there are.
+A kernel's `argv` and `context` are `int64*`. A pointer primitive gives a value of type
+`Buffer(dtype, slot)`, whose loads and stores carry LLVM's `alias.scope` and `noalias` metadata:
+two slots never overlap, so loops vectorise without run-time checks however many buffers there
+are.
 
 This module imports Numba; nothing imports it before a kernel has to be compiled.
 """
@@ -13,16 +14,11 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numba.extending
 from llvmlite import ir
 from numba.core import cgutils, types
 from numba.core.errors import TypingError
-from numba.extending import (
-    intrinsic,
-    lower_builtin,
-    models,
-    register_model,
-    type_callable,
-)
+from numba.extending import lower_builtin, models, register_model, type_callable
 
 from graphc.target.math_intrinsics import MATH_INTRINSICS
 
@@ -41,7 +37,13 @@ _DTYPES: dict[str, Any] = {
 }
 
 
-class Buffer(types.Type):  # type: ignore[misc]
+def _intrinsic(typing: Callable[..., Any]) -> Callable[..., Any]:
+    """Numba's intrinsic, seen as what kernel text calls; literal arguments stay literals."""
+    made: Callable[..., Any] = numba.extending.intrinsic(prefer_literal=True)(typing)
+    return made
+
+
+class Buffer(types.Type):
     """A pointer to elements of one dtype, known by the argument slot it came from."""
 
     def __init__(self, dtype: Any, slot: int) -> None:
@@ -51,12 +53,12 @@ class Buffer(types.Type):  # type: ignore[misc]
 
 
 @register_model(Buffer)
-class BufferModel(models.PrimitiveModel):  # type: ignore[misc]
+class BufferModel(models.PrimitiveModel):
     """In LLVM a buffer is a plain pointer to its elements as they are stored."""
 
     def __init__(self, manager: Any, buffer_type: Buffer) -> None:
         element = manager.lookup(buffer_type.dtype).get_data_type()
-        super().__init__(manager, buffer_type, element.as_pointer())
+        super().__init__(manager, buffer_type, element.as_pointer())  # type: ignore[no-untyped-call]
 
 
 # --- no two slots alias --------------------------------------------------------------------------
@@ -65,10 +67,9 @@ class BufferModel(models.PrimitiveModel):  # type: ignore[misc]
 class _AliasScopes:
     """The scopes of one LLVM module: one for each slot, one for the context, and who excludes whom.
 
-    A list must name every scope that its slot does not overlap, and later slots are not known when the first
-    load is emitted. The metadata is printed only when the module is complete, so the lists
-    are extended in place as slots turn up.
-    """
+    A list must name every scope that its slot does not overlap, and later slots are not known
+    when the first load is emitted. The metadata is printed only when the module is complete, so
+    the lists are extended in place as slots turn up."""
 
     def __init__(self, module: ir.Module) -> None:
         self._module = module
@@ -132,7 +133,7 @@ def _literal_slot(name: str, slot: Any) -> int:
 
 
 def _pointer(name: str, dtype: Any) -> Callable[..., Any]:
-    @intrinsic(prefer_literal=True)
+    @_intrinsic
     def pointer(typing_context: Any, argv: Any, slot: Any) -> Any:
         number = _literal_slot(name, slot)
         buffer_type = Buffer(dtype, number)
@@ -143,7 +144,7 @@ def _pointer(name: str, dtype: Any) -> Callable[..., Any]:
 
         return buffer_type(TABLE, slot), emit
 
-    return pointer  # type: ignore[no-any-return]
+    return pointer
 
 
 @type_callable(operator.getitem)
@@ -203,7 +204,7 @@ def _lower_setitem(context: Any, builder: Any, signature: Any, args: Any) -> Any
 # --- integers, constants, the context ------------------------------------------------------------
 
 
-@intrinsic(prefer_literal=True)
+@_intrinsic
 def integer(typing_context: Any, argv: Any, slot: Any) -> Any:
     """The int64 in argument cell `slot`."""
     number = _literal_slot("integer", slot)
@@ -215,7 +216,7 @@ def integer(typing_context: Any, argv: Any, slot: Any) -> Any:
 
 
 def _float_value(name: str, dtype: Any) -> Callable[..., Any]:
-    @intrinsic(prefer_literal=True)
+    @_intrinsic
     def value(typing_context: Any, argv: Any, slot: Any) -> Any:
         number = _literal_slot(name, slot)
 
@@ -226,10 +227,10 @@ def _float_value(name: str, dtype: Any) -> Callable[..., Any]:
 
         return dtype(TABLE, slot), emit
 
-    return value  # type: ignore[no-any-return]
+    return value
 
 
-@intrinsic
+@_intrinsic
 def context_word(typing_context: Any, words: Any, index: Any) -> Any:
     """The int64 in word `index` of the context; fixed while a kernel runs."""
 
@@ -240,7 +241,7 @@ def context_word(typing_context: Any, words: Any, index: Any) -> Any:
     return types.int64(TABLE, index), emit
 
 
-@intrinsic
+@_intrinsic
 def fail(typing_context: Any, words: Any, code: Any, detail: Any) -> Any:
     """Record a failure in the context; the first one of a kernel stays."""
 
@@ -271,9 +272,14 @@ def _floating(name: str, buffer: Any) -> str:
 
 
 def _int32_cell(context: Any, builder: Any, value: Any, value_type: Any) -> Any:
-    cell = cgutils.alloca_once(builder, _FORTRAN_INT)
-    builder.store(context.cast(builder, value, value_type, types.int32), cell)
-    return cell
+    return cgutils.alloca_once_value(builder, context.cast(builder, value, value_type, types.int32))
+
+
+def _leading(builder: Any, size: Any) -> Any:
+    """A leading dimension: LAPACK wants at least 1, also for an empty matrix."""
+    value = builder.load(size)
+    positive = builder.icmp_signed(">", value, _FORTRAN_INT(0))
+    return cgutils.alloca_once_value(builder, builder.select(positive, value, _FORTRAN_INT(1)))
 
 
 def _call_fortran(builder: Any, symbol: str, args: list[Any]) -> None:
@@ -281,7 +287,7 @@ def _call_fortran(builder: Any, symbol: str, args: list[Any]) -> None:
     builder.call(cgutils.get_or_insert_function(builder.module, signature, symbol), args)
 
 
-@intrinsic
+@_intrinsic
 def lu_factor(typing_context: Any, n: Any, matrix: Any, pivots: Any) -> Any:
     """Factor the column-major n x n `matrix` in place (LAPACK getrf); the result is its info."""
     symbol = f"graphc_{_floating('lu_factor', matrix)}getrf"
@@ -289,16 +295,15 @@ def lu_factor(typing_context: Any, n: Any, matrix: Any, pivots: Any) -> Any:
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         size = _int32_cell(context, builder, args[0], signature.args[0])
         info = cgutils.alloca_once_value(builder, _FORTRAN_INT(0))
-        _call_fortran(builder, symbol, [size, size, args[1], size, args[2], info])
+        leading = _leading(builder, size)
+        _call_fortran(builder, symbol, [size, size, args[1], leading, args[2], info])
         return builder.sext(builder.load(info), INT64)
 
     return types.int64(n, matrix, pivots), emit
 
 
-@intrinsic
-def lu_solve(
-    typing_context: Any, n: Any, nrhs: Any, matrix: Any, right: Any, pivots: Any
-) -> Any:
+@_intrinsic
+def lu_solve(typing_context: Any, n: Any, nrhs: Any, matrix: Any, right: Any, pivots: Any) -> Any:
     """Solve in place from `lu_factor`'s result (LAPACK getrs, no transpose), columns of `right`."""
     symbol = f"graphc_{_floating('lu_solve', matrix)}getrs"
 
@@ -307,7 +312,8 @@ def lu_solve(
         count = _int32_cell(context, builder, args[1], signature.args[1])
         info = cgutils.alloca_once_value(builder, _FORTRAN_INT(0))
         plain = cgutils.alloca_once_value(builder, ir.IntType(8)(ord("N")))
-        arguments = [plain, size, count, args[2], size, args[4], args[3], size, info]
+        leading = _leading(builder, size)
+        arguments = [plain, size, count, args[2], leading, args[4], args[3], leading, info]
         _call_fortran(builder, symbol, arguments)
         return builder.sext(builder.load(info), INT64)
 
@@ -320,9 +326,14 @@ def _memory_primitives() -> dict[str, Callable[..., Any]]:
     }
     for name in ("float32", "float64"):
         table[f"{name}_value"] = _float_value(f"{name}_value", _DTYPES[name])
-    for primitive in (integer, context_word, fail, lu_factor, lu_solve):
-        table[primitive.__name__] = primitive
-    return table
+    others = {
+        "integer": integer,
+        "context_word": context_word,
+        "fail": fail,
+        "lu_factor": lu_factor,
+        "lu_solve": lu_solve,
+    }
+    return {**table, **others}
 
 
 INTRINSICS: Mapping[str, Callable[..., Any]] = {**MATH_INTRINSICS, **_memory_primitives()}

@@ -1,4 +1,4 @@
-"""LU factorisation and solution of column-major systems in NumPy: the meaning of the LAPACK primitives."""
+"""LU factorisation and solution of column-major systems in NumPy, as LAPACK defines them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def lu_factor_columns(columns: Array, pivots: Array) -> int:
-    """Factor A = P L U in place, where `columns[j]` is column j of A; partial pivoting as in LAPACK's getrf.
+    """Factor A = P L U in place, where `columns[j]` is column j of A.
 
-    `columns` is n x n, `pivots` n integers that become 1-based row numbers. Returns 0, or the 1-based place of the first zero
-    on U's diagonal; the factorisation is finished all the same.
+    Partial pivoting, as LAPACK's getrf does it. `columns` is n x n, `pivots` n integers that become
+    1-based row numbers. Returns 0, or the 1-based place of the first zero on U's diagonal; the
+    factorisation is finished all the same.
     """
     matrix = columns.T
     info = 0
@@ -31,7 +32,10 @@ def lu_factor_columns(columns: Array, pivots: Array) -> int:
 
 
 def lu_solve_columns(columns: Array, right: Array, pivots: Array) -> int:
-    """Solve A X = B in place from `lu_factor_columns`; each row of `right` is one right side of length n. Returns 0."""
+    """Solve A X = B in place from `lu_factor_columns`; returns 0 as LAPACK's getrs does.
+
+    `right` is nrhs x n: each row is one right side, then its solution.
+    """
     matrix, solution = columns.T, right.T
     n = len(matrix)
     with np.errstate(all="ignore"):

@@ -1,4 +1,4 @@
-"""The machine that runs the texts of `vmath` and `philox` by emitting LLVM instructions where a kernel's builder stands."""
+"""The machine that runs the texts of `vmath` and `philox` by emitting LLVM instructions."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from typing import Any
 
 from llvmlite import binding, ir
 
+from graphc.ops.philox import WordArithmetic
 from graphc.target.arithmetic import Arithmetic, Value
-from graphc.target.philox import WordArithmetic
 
-# Numba stamps a kernel's fast-math flags on every instruction that has none. A text means its sums and products exactly as
-# written, so they carry a flag of their own that says nothing about a sum or a product (arcp is about quotients), and a
-# quotient one that says nothing about quotients.
+# Numba stamps a kernel's fast-math flags on every instruction that has none. A text means its sums
+# and products exactly as written, so they carry a flag of their own that says nothing about a sum
+# or a product (arcp is about quotients), and a quotient one that says nothing about quotients.
 EXACT = ("arcp",)
 EXACT_QUOTIENT = ("contract",)
-# What lets LLVM run a reduction on vectors: the order of its terms, and the sign of a zero sum, may change.
+# What lets LLVM run a reduction on vectors: the order of its terms, and the sign of a zero sum, may
+# change.
 REASSOCIATING = ("reassoc", "nsz", "contract")
 
 WORD = ir.IntType(32)
@@ -30,11 +31,11 @@ def host_fuses() -> bool:
 
 
 def _is_x86() -> bool:
-    return binding.get_default_triple().startswith(("x86_64", "i386", "i686"))
+    return str(binding.get_default_triple()).startswith(("x86_64", "i386", "i686"))
 
 
 class LlvmValue:
-    """An LLVM float, signed integer or condition with Python's operators, which emit instructions."""
+    """An LLVM float, signed integer or condition whose Python operators emit instructions."""
 
     __slots__ = ("builder", "instruction")
 
@@ -144,6 +145,7 @@ class LlvmArithmetic(Arithmetic):
     def __init__(self, builder: ir.IRBuilder, width: int) -> None:
         super().__init__(width)
         self.builder = builder
+        self.fuses = host_fuses()
         self.float_type = FLOAT_TYPES[width]
         self.integer_type = ir.IntType(width)
 
@@ -165,12 +167,12 @@ class LlvmArithmetic(Arithmetic):
         return self.wrap(self.builder.call(function, operands))
 
     def multiply_add(self, a: Value, b: Value, c: Value) -> LlvmValue:
-        if not host_fuses():
+        if not self.fuses:
             return a * b + c  # type: ignore[no-any-return]
         return self._intrinsic("llvm.fma", a, b, c)
 
     def multiply_exactly(self, a: Value, b: Value) -> tuple[Value, Value]:
-        if not host_fuses():
+        if not self.fuses:
             return super().multiply_exactly(a, b)
         product = a * b
         return product, self._intrinsic("llvm.fma", a, b, -product)
@@ -202,6 +204,9 @@ class LlvmArithmetic(Arithmetic):
 
     def shift_right_logical(self, x: Value, count: int) -> LlvmValue:
         return self.wrap(self.builder.lshr(x.instruction, ir.Constant(self.integer_type, count)))
+
+    def low_half(self, pattern: Value) -> LlvmValue:
+        return self.wrap(self.builder.trunc(pattern.instruction, WORD))
 
     def double(self) -> LlvmArithmetic:
         return LlvmArithmetic(self.builder, 64)

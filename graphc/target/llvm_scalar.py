@@ -1,6 +1,6 @@
-"""LLVM instructions of the plain arithmetic on one number: casts, division, choices, rounding, reassociating reductions.
+"""LLVM instructions of plain arithmetic: casts, division, choices, rounding, reductions.
 
-Every function takes the builder, the `Kind` of its operands and the operands; nothing in here branches.
+Every function takes the builder, the `Kind` of its operands and the operands. None branches.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from llvmlite import ir
 
 from graphc.target.llvm_arithmetic import FLOAT_TYPES, REASSOCIATING
 
-Builder = ir.IRBuilder
+Builder = Any
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,10 @@ def truth(builder: Builder, kind: Kind, x: Any) -> Any:
 
 
 def cast(builder: Builder, source: Kind, target: Kind, x: Any) -> Any:
-    """x as `target`. Floats are cut towards 0 and held within the integer's range, and NaN gives 0: LLVM's plain conversion
-    leaves both undefined, and an undefined index reads anywhere."""
+    """x as `target`.
+
+    Integers wrap around; floats are cut towards 0 and held within the range; NaN gives 0.
+    """
     if source == target:
         return x
     if target.family == "boolean":
@@ -80,10 +82,26 @@ def _resize_float(builder: Builder, source: Kind, target: Kind, x: Any) -> Any:
 
 
 def _float_to_integer(builder: Builder, source: Kind, target: Kind, x: Any) -> Any:
-    name = "llvm.fptosi.sat" if target.is_signed else "llvm.fptoui.sat"
-    signature = ir.FunctionType(target.llvm, [source.llvm])
-    function = builder.module.declare_intrinsic(name, [target.llvm, source.llvm], signature)
-    return builder.call(function, [x])
+    """x cut towards 0, held within the range of `target`; 0 of NaN.
+
+    LLVM's plain conversion leaves what does not fit undefined, and an undefined index reads
+    anywhere; its saturating one is not vectorised. So 0 is converted in place of what does not
+    fit, and the result chosen afterwards.
+    """
+    bits = target.width - target.is_signed
+    lowest, beyond = -(2**bits) if target.is_signed else 0, 2**bits
+    low, high = (ir.Constant(x.type, float(bound)) for bound in (lowest, beyond))
+    above = builder.fcmp_ordered(">=", x, high)
+    below = builder.fcmp_ordered("<", x, low)
+    outside = builder.or_(builder.or_(above, below), builder.fcmp_unordered("uno", x, x))
+    fitting = builder.select(outside, ir.Constant(x.type, 0.0), x)
+    if target.width < 32:
+        converted = builder.trunc(builder.fptosi(fitting, ir.IntType(32)), target.llvm)
+    else:
+        convert = builder.fptosi if target.is_signed else builder.fptoui
+        converted = convert(fitting, target.llvm)
+    converted = builder.select(above, ir.Constant(target.llvm, beyond - 1), converted)
+    return builder.select(below, ir.Constant(target.llvm, lowest), converted)
 
 
 def divide(builder: Builder, kind: Kind, a: Any, b: Any) -> Any:
@@ -91,7 +109,7 @@ def divide(builder: Builder, kind: Kind, a: Any, b: Any) -> Any:
 
 
 def floor_divide(builder: Builder, kind: Kind, a: Any, b: Any) -> Any:
-    """The quotient rounded down, as NumPy has it: an integer over 0 is 0, a float over 0 what IEEE division says."""
+    """The quotient rounded down, as in NumPy; an integer over 0 is 0, a float infinite or NaN."""
     return _divide_and_remainder(builder, kind, a, b)[0]
 
 

@@ -1,8 +1,9 @@
 """Turns kernel text into Python functions, after checking that it is nothing but kernels.
 
 The only `exec` of the project is here. A kernel module is an import of primitives and functions
-`kernel...(lo, hi, argv, context)` made of loops over ranges, branches, assignments, arithmetic, comparisons, indexing and calls of the
-imported primitives. Everything else (attributes, strings, other imports, nested functions ...) is refused by name and line.
+`kernel...(lo, hi, argv, context)` made of loops over ranges, branches, assignments, arithmetic,
+comparisons, indexing and calls of the imported primitives. Everything else (attributes, strings,
+other imports, nested functions ...) is refused by name and line.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ PARAMETERS = ("lo", "hi", "argv", "context")
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*\Z", re.IGNORECASE | re.ASCII)
 _OPERATORS = (
-    ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod, ast.BitAnd, ast.BitOr, ast.BitXor, ast.LShift, ast.RShift,
-    ast.USub, ast.Invert, ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE,
+    ast.Add, ast.Sub, ast.Mult, ast.FloorDiv, ast.Mod, ast.USub,
+    ast.BitAnd, ast.BitOr, ast.BitXor, ast.LShift, ast.RShift, ast.Invert,
+    ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE,
 )  # fmt: skip
 _LARGEST_INTEGER = 2**64
 
@@ -31,19 +33,20 @@ def load(
 ) -> dict[str, Callable[..., None]]:
     """The kernels of `source` by name, their primitives taken from `namespace`.
 
-    `filename` is what tracebacks show; the text is registered under it, so that they show lines too.
-    Raises CompileError naming the line and the construct when the text is not a kernel module.
-    """
+    `filename` is what tracebacks show; the text is registered under it, so that they show lines
+    too. Raises CompileError naming the line and the construct when the text is not a kernel
+    module."""
     tree = _parse(source, filename)
     imported = _Checker(namespace, filename).check(tree)
-    body = [statement for statement in tree.body if isinstance(statement, ast.FunctionDef)]
-    code = compile(ast.Module(body, type_ignores=[]), filename, "exec", dont_inherit=True)
+    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+    module = ast.Module([*functions], type_ignores=[])
+    code = compile(module, filename, "exec", dont_inherit=True)
     scope: dict[str, Any] = {"__builtins__": {"range": range}, "__name__": "graphc_kernels"}
     scope.update({name: namespace[name] for name in imported})
     lines = source.splitlines(keepends=True)
     linecache.cache[filename] = (len(source), None, lines, filename)
     exec(code, scope)
-    return {function.name: scope[function.name] for function in body}
+    return {function.name: scope[function.name] for function in functions}
 
 
 def _parse(source: str, filename: str) -> ast.Module:
@@ -57,10 +60,9 @@ def _parse(source: str, filename: str) -> ast.Module:
 
 def _without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
     first = body[0] if body else None
-    if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-        if isinstance(first.value.value, str):
-            return body[1:]
-    return body
+    literal = first.value if isinstance(first, ast.Expr) else None
+    documented = isinstance(literal, ast.Constant) and isinstance(literal.value, str)
+    return body[1:] if documented else body
 
 
 class _Checker:

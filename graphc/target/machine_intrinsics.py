@@ -1,22 +1,94 @@
 """What the driver needs beyond kernels' primitives: raw memory, atomics, calls through addresses.
 
-Addresses are int64. Atomic operations are sequentially consistent: the pool's hand-over of a region relies on the order of
-stores to different words. Imports Numba; used only when the driver must be compiled.
+Addresses are int64. Atomic operations are sequentially consistent: the pool's hand-over of a
+region relies on the order of stores to different words. Imports Numba; used only when the driver
+must be compiled.
 """
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
+import numba.extending
 from llvmlite import ir
 from numba.core import cgutils, types
-from numba.extending import intrinsic
+
+from graphc.target.numba_codegen import Function
 
 INT64 = ir.IntType(64)
 INT32 = ir.IntType(32)
 BYTE = ir.IntType(8)
 _ORDER = "seq_cst"
+
+
+def intrinsic(typing: Callable[..., Any]) -> Callable[..., Any]:
+    """Numba's intrinsic, seen as what compiled text calls: without the typing context."""
+    made: Callable[..., Any] = numba.extending.intrinsic(typing)
+    return made
+
+
+def _of_integers(signature: Any, emit: Callable[[Any, Any, Any, Any], Any]) -> Callable[..., Any]:
+    """An intrinsic with one typing, for as many arguments as its signature has."""
+
+    def typing(typing_context: Any, *arguments: Any) -> Any:
+        return signature, emit
+
+    names = ["typing_context", *(f"a{position}" for position in range(len(signature.args)))]
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    # Numba matches a call with the parameters it sees here.
+    shown = inspect.Signature([inspect.Parameter(name, kind) for name in names])
+    typing.__signature__ = shown  # type: ignore[attr-defined]
+    return intrinsic(typing)
+
+
+_PART_PREFIX = "graphc_part_"
+
+
+class _Part(NamedTuple):
+    """A function of integers, written for other native functions to call."""
+
+    function: Callable[..., Any]
+    signature: Any
+
+
+_parts: dict[str, _Part] = {}
+
+
+def part(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Names a piece of a longer native function: int64 arguments, an int64 result or `-> None`.
+
+    Each piece is compiled by itself and put into its callers by LLVM. Numba could inline too, in
+    its own intermediate code: that took three times as long.
+    """
+    count = function.__code__.co_argcount
+    result = types.none if function.__annotations__["return"] == "None" else types.int64
+    signature = result(*(types.int64,) * count)
+    _parts[function.__name__] = _Part(function, signature)
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        returned = ir.VoidType() if result == types.none else INT64
+        shape = ir.FunctionType(returned, [INT64] * count)
+        name = _PART_PREFIX + function.__name__
+        value = builder.call(cgutils.get_or_insert_function(builder.module, shape, name), args)
+        return context.get_dummy_value() if result == types.none else value
+
+    return _of_integers(signature, emit)
+
+
+def parts_of(function: Callable[..., Any]) -> list[Function]:
+    """Every piece that `function` calls, directly or through others."""
+    found: dict[str, Function] = {}
+    waiting = [function]
+    while waiting:
+        for name in waiting.pop().__code__.co_names:
+            if name in _parts and name not in found:
+                body, signature = _parts[name]
+                symbol = _PART_PREFIX + name
+                found[name] = Function(body, symbol, signature.args, signature.return_type)
+                waiting.append(body)
+    return list(found.values())
 
 
 def _place(builder: Any, address: Any) -> Any:
@@ -106,7 +178,8 @@ def pause(typing_context: Any) -> Any:
         triple = builder.module.triple
         if triple.startswith(("x86_64", "i686")):
             function = ir.FunctionType(ir.VoidType(), [])
-            builder.call(cgutils.get_or_insert_function(builder.module, function, "llvm.x86.sse2.pause"), [])
+            hint = cgutils.get_or_insert_function(builder.module, function, "llvm.x86.sse2.pause")
+            builder.call(hint, [])
         elif triple.startswith(("aarch64", "arm64")):
             function = ir.FunctionType(ir.VoidType(), [INT32])
             hint = cgutils.get_or_insert_function(builder.module, function, "llvm.aarch64.hint")
@@ -116,21 +189,17 @@ def pause(typing_context: Any) -> Any:
     return types.none(), emit
 
 
-def _c_function(name: str, arguments: int) -> Callable[..., Any]:
-    """The C library's `name`, of int64 (or pointer) arguments, whose result is dropped."""
-    given = (types.int64,) * arguments
+def _c_function(name: str, arguments: int, linux_only: bool = False) -> Callable[..., Any]:
+    """The C library's `int name(...)` of integers and addresses; -1 where it is not there."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        if linux_only and "linux" not in builder.module.triple:
+            return INT64(-1)
         function = ir.FunctionType(INT32, [INT64] * arguments)
-        builder.call(cgutils.get_or_insert_function(builder.module, function, name), args)
-        return context.get_dummy_value()
+        called = cgutils.get_or_insert_function(builder.module, function, name)
+        return builder.sext(builder.call(called, args), INT64)
 
-    result = types.none(*given)
-    if arguments == 0:
-        return intrinsic(lambda typing_context: (result, emit))  # type: ignore[no-any-return]
-    if arguments == 1:
-        return intrinsic(lambda typing_context, a: (result, emit))  # type: ignore[no-any-return]
-    return intrinsic(lambda typing_context, a, b: (result, emit))  # type: ignore[no-any-return]
+    return _of_integers(types.int64(*(types.int64,) * arguments), emit)
 
 
 sched_yield = _c_function("sched_yield", 0)
@@ -138,6 +207,9 @@ mutex_lock = _c_function("pthread_mutex_lock", 1)
 mutex_unlock = _c_function("pthread_mutex_unlock", 1)
 condition_broadcast = _c_function("pthread_cond_broadcast", 1)
 condition_wait = _c_function("pthread_cond_wait", 2)
+current_processor = _c_function("sched_getcpu", 0, linux_only=True)
+get_affinity = _c_function("sched_getaffinity", 3, linux_only=True)
+set_affinity = _c_function("sched_setaffinity", 3, linux_only=True)
 
 
 @intrinsic
@@ -167,25 +239,19 @@ def fill_zero(typing_context: Any, to: Any, count: Any) -> Any:
     return types.none(types.int64, types.int64), emit
 
 
-def _call(result: Any, arguments: int) -> Callable[[Any, Any, Any, Any], Any]:
+def _call_address(arguments: int) -> Callable[..., Any]:
+    """Call a void function of that many integers at an address."""
+
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        function = ir.FunctionType(result, [INT64] * arguments).as_pointer()
-        value = builder.call(builder.inttoptr(args[0], function), args[1:])
-        return context.get_dummy_value() if isinstance(result, ir.VoidType) else value
+        function = ir.FunctionType(ir.VoidType(), [INT64] * arguments).as_pointer()
+        builder.call(builder.inttoptr(args[0], function), args[1:])
+        return context.get_dummy_value()
 
-    return emit
-
-
-@intrinsic
-def call_kernel(typing_context: Any, kernel: Any, lo: Any, hi: Any, argv: Any, words: Any) -> Any:
-    """Call the kernel at an address."""
-    return types.none(*(types.int64,) * 5), _call(ir.VoidType(), 4)
+    return _of_integers(types.none(*(types.int64,) * (arguments + 1)), emit)
 
 
-@intrinsic
-def call_part(typing_context: Any, function: Any, first: Any, second: Any, third: Any) -> Any:
-    """Call another part of the driver: void(int64, int64, int64)."""
-    return types.none(*(types.int64,) * 4), _call(ir.VoidType(), 3)
+call_kernel = _call_address(4)  # (kernel, lo, hi, argv, context)
+call_part = _call_address(3)  # another part of the driver, by its address
 
 
 @intrinsic
@@ -211,35 +277,19 @@ def call_get_threads(typing_context: Any, function: Any) -> Any:
     return types.int64(types.int64), emit
 
 
-def _gemm(name: str, element: Any) -> Callable[..., Any]:
-    @intrinsic
-    def gemm(
-        typing_context: Any, function: Any, trans_a: Any, trans_b: Any, m: Any, n: Any, k: Any,
-        alpha: Any, a: Any, lda: Any, b: Any, ldb: Any, beta: Any, c: Any, ldc: Any,
-    ) -> Any:  # fmt: skip
-        """Fortran's gemm (column-major): every argument by address; alpha and beta are float64 bits."""
-
-        def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            passed = [_by_address(builder, number, value, element) for number, value in enumerate(args[1:])]
-            function = ir.FunctionType(ir.VoidType(), [value.type for value in passed]).as_pointer()
-            builder.call(builder.inttoptr(args[0], function), passed)
-            return context.get_dummy_value()
-
-        return types.none(*(types.int64,) * 14), emit
-
-    return gemm  # type: ignore[no-any-return]
+# How BLAS takes its arguments, all by address: t a flag to transpose, i an integer, s a scalar,
+# a an array.
+_GEMM_SHAPE = "ttiiisaiaisai"
+_GEMV_SHAPE = "tiisaiaisai"
 
 
-_GEMM_FLAGS, _GEMM_SCALARS, _GEMM_ARRAYS = (0, 1), (5, 10), (6, 8, 11)
-
-
-def _by_address(builder: Any, position: int, value: Any, element: Any) -> Any:
-    if position in _GEMM_ARRAYS:
+def _by_address(builder: Any, shape: str, value: Any, element: Any) -> Any:
+    if shape == "a":
         return builder.inttoptr(value, element.as_pointer())
-    if position in _GEMM_FLAGS:
-        letters = BYTE(ord("T")), BYTE(ord("N"))
-        held = builder.select(builder.icmp_signed("!=", value, INT64(0)), *letters)
-    elif position in _GEMM_SCALARS:
+    if shape == "t":
+        transposed = builder.icmp_signed("!=", value, INT64(0))
+        held = builder.select(transposed, BYTE(ord("T")), BYTE(ord("N")))
+    elif shape == "s":
         wide = builder.bitcast(value, ir.DoubleType())
         held = wide if element == ir.DoubleType() else builder.fptrunc(wide, element)
     else:
@@ -247,5 +297,21 @@ def _by_address(builder: Any, position: int, value: Any, element: Any) -> Any:
     return cgutils.alloca_once_value(builder, held)
 
 
-call_sgemm = _gemm("sgemm", ir.FloatType())
-call_dgemm = _gemm("dgemm", ir.DoubleType())
+def _fortran(shapes: str, element: Any) -> Callable[..., Any]:
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        values = zip(shapes, args[1:], strict=True)
+        passed = [_by_address(builder, shape, value, element) for shape, value in values]
+        function = ir.FunctionType(ir.VoidType(), [value.type for value in passed]).as_pointer()
+        builder.call(builder.inttoptr(args[0], function), passed)
+        return context.get_dummy_value()
+
+    return _of_integers(types.none(*(types.int64,) * (len(shapes) + 1)), emit)
+
+
+# Column-major BLAS; alpha and beta are the bits of a float64.
+# (function, trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc)
+call_sgemm = _fortran(_GEMM_SHAPE, ir.FloatType())
+call_dgemm = _fortran(_GEMM_SHAPE, ir.DoubleType())
+# (function, trans, m, n, alpha, a, lda, x, step_x, beta, y, step_y)
+call_sgemv = _fortran(_GEMV_SHAPE, ir.FloatType())
+call_dgemv = _fortran(_GEMV_SHAPE, ir.DoubleType())

@@ -1,6 +1,7 @@
-"""Numba's versions of the primitives that compute values. Each emits its LLVM instructions at the call.
+"""Numba's versions of the primitives that compute values: each emits LLVM instructions in place.
 
-Importing this module imports Numba. `MATH_INTRINSICS` maps the names of `graphc.target.primitives` to callables for kernels.
+Importing this module imports Numba. `MATH_INTRINSICS` maps the names of `graphc.target.primitives`
+to callables for kernels.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from numba.core import types
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
+from graphc.ops.philox import draw
 from graphc.target import llvm_scalar as scalar
 from graphc.target import vmath
 from graphc.target.arithmetic import Value
 from graphc.target.llvm_arithmetic import LlvmArithmetic, LlvmValue, LlvmWords
 from graphc.target.llvm_scalar import Kind
-from graphc.target.philox import draw
 
 Emit = Callable[..., Any]
 """(builder, kind of the operands, LLVM operands ...) -> LLVM result."""
@@ -45,7 +46,8 @@ def _common(name: str, *operands: Any) -> Any:
     if all(type_ == plain[0] for type_ in plain):
         return plain[0]
     if any(isinstance(type_, types.Float) for type_ in plain):
-        raise TypingError(f"{name}: expected operands of one type, got {', '.join(map(str, plain))}")
+        got = ", ".join(map(str, plain))
+        raise TypingError(f"{name}: expected operands of one type, got {got}")
     return types.int64
 
 

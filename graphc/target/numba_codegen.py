@@ -1,18 +1,18 @@
 """Numba's part of a compilation: a Python function to object code with one exported symbol.
 
-Numba types and lowers the function; its LLVM module is then optimised and emitted here. That leaves
-out what a kernel does not need (wrappers that take Python objects, an environment, a second and third
-optimisation, a copy in Numba's own engine) and roughly halves the time.
+Numba types and lowers the function; its LLVM module is then optimised and emitted here. That
+leaves out what a kernel does not need (wrappers that take Python objects, an environment, a
+second and third optimisation, a copy in Numba's own engine) and roughly halves the time.
 
-A kernel cannot raise: its error model is NumPy's and the status that Numba returns is dropped by the
-exported wrapper. Failures go through the context.
+A kernel cannot raise: its error model is NumPy's and the status that Numba returns is dropped by
+the exported wrapper. Failures go through the context.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import llvmlite.binding as llvm
 from llvmlite import ir
@@ -29,7 +29,7 @@ TABLE = types.CPointer(types.int64)
 KERNEL_ARGUMENTS = (types.int64, types.int64, TABLE, TABLE)
 
 
-class _Library(codegen.CPUCodeLibrary):  # type: ignore[misc]
+class _Library(codegen.CPUCodeLibrary):
     """Collects a module; Numba's own optimisation of single functions is left out."""
 
     def _optimize_functions(self, module: Any) -> None:
@@ -43,7 +43,7 @@ class _Library(codegen.CPUCodeLibrary):  # type: ignore[misc]
 
 
 def _flags() -> Any:
-    flags = compiler.Flags()
+    flags: Any = compiler.Flags()
     flags.no_compile = True
     flags.no_cpython_wrapper = True
     flags.no_cfunc_wrapper = True
@@ -94,43 +94,49 @@ def _optimize(module: Any) -> None:
     builder.getModulePassManager().run(module, builder)
 
 
-def optimized_module(
-    function: Callable[..., Any],
-    symbol: str,
-    arguments: Iterable[Any] = KERNEL_ARGUMENTS,
-    result: Any = types.none,
-) -> Any:
-    """The optimised LLVM module of `function`, whose only exported name is `symbol`.
+class Function(NamedTuple):
+    """A Python function and what it is to be in native code."""
+
+    function: Callable[..., Any]
+    symbol: str
+    arguments: tuple[Any, ...] = KERNEL_ARGUMENTS
+    result: Any = types.none
+
+
+def _lower(item: Function) -> Any:
+    """The LLVM module of one function, not optimised, with its exported wrapper."""
+    target = cpu_target.target_context
+    library: Any = _Library(target.codegen(), item.symbol)  # type: ignore[no-untyped-call]
+    try:
+        compiled = compiler.compile_extra(
+            cpu_target.typing_context, target, item.function, item.arguments, item.result,
+            _flags(), {}, library=library,
+        )  # fmt: skip
+    except NumbaError as error:
+        raise CompileError(_reason(item.function, error)) from error
+    module = library.linked_module()
+    module.link_in(_exported(target, compiled.fndesc, item.symbol))
+    return module
+
+
+def optimized_module(item: Function, parts: Iterable[Function] = ()) -> Any:
+    """The optimised LLVM module of a function and the parts it calls; it exports its symbol alone.
 
     Raises CompileError, with Numba's reason, for what cannot be compiled.
     """
-    target = cpu_target.target_context
     with global_compiler_lock:
-        library = _Library(target.codegen(), symbol)
-        try:
-            compiled = compiler.compile_extra(
-                cpu_target.typing_context, target, function, tuple(arguments), result,
-                _flags(), {}, library=library,
-            )  # fmt: skip
-        except NumbaError as error:
-            raise CompileError(_reason(function, error)) from error
-        module = library.linked_module()
-        module.link_in(_exported(target, compiled.fndesc, symbol))
+        module = _lower(item)
+        for part in parts:
+            module.link_in(_lower(part))
         module.verify()
-        _hide_all_but(module, symbol)
+        _hide_all_but(module, item.symbol)
         _optimize(module)
     return module
 
 
-def emit_object(
-    function: Callable[..., Any],
-    symbol: str,
-    arguments: Iterable[Any] = KERNEL_ARGUMENTS,
-    result: Any = types.none,
-) -> bytes:
-    """Object code for this CPU with `function` under the name `symbol`, in C's calling convention."""
-    module = optimized_module(function, symbol, arguments, result)
-    return bytes(engine.target_machine().emit_object(module))
+def emit_object(item: Function, parts: Iterable[Function] = ()) -> bytes:
+    """Object code for this CPU; the function is called under its symbol, as C does."""
+    return bytes(engine.target_machine().emit_object(optimized_module(item, parts)))
 
 
 def _reason(function: Callable[..., Any], error: Any) -> str:

@@ -1,12 +1,17 @@
-"""The primitives that emitted kernels import: what each means, in pure Python over NumPy numbers and raw memory.
+"""The primitives that emitted kernels import, in pure Python over NumPy numbers and raw memory.
 
-A kernel is `kernel(lo, hi, argv, context)`. `argv` and `context` are addresses of tables of int64 cells; a cell of `argv` holds a
-buffer's address, an integer, or the bits of a float64. Run as it stands, with these functions, a kernel gives the same numbers
-as compiled (`math_intrinsics` and `intrinsics` hold the native versions of the same names), bit for bit but for the last place
-of float64 functions where a processor fuses a multiply-add.
+A kernel is `kernel(lo, hi, argv, context)`. `argv` and `context` are addresses of tables of int64
+cells; a cell of `argv` holds a buffer's address, an integer, or the bits of a float64.
+`math_intrinsics` and `intrinsics` hold the native versions of the same names, which give the same
+bits. A kernel as a whole may differ in the last place: compiled, its own products and sums are
+fused, and reductions add in another order.
 
-Values are NumPy scalars; operands of one operation have one dtype. Nothing here warns or raises for a number: 1 / 0 is infinite,
-a NaN cast to an integer is 0, an integer divided by 0 is 0.
+Values are NumPy scalars; operands of one operation have one dtype. Nothing here warns or raises for
+a number: 1 / 0 is infinite, a NaN cast to an integer is 0, an integer divided by 0 is 0.
+
+>>> from graphc.target.primitives import divide, exp, float32, int32
+>>> divide(float32(1), float32(0)), int32(float32(-1e30)), exp(float32(-100))
+(np.float32(inf), np.int32(-2147483648), np.float32(3.8e-44))
 """
 
 from __future__ import annotations
@@ -17,10 +22,10 @@ from typing import Any
 
 import numpy as np
 
+from graphc.ops.philox import random_words
 from graphc.target import vmath
 from graphc.target.arithmetic import NUMPY_MACHINES, Value, silent
 from graphc.target.linear_solve import lu_factor_columns, lu_solve_columns
-from graphc.target.philox import random_words
 
 CELL = 8  # bytes
 
@@ -30,9 +35,9 @@ def _cell(table: int, index: int) -> int:
 
 
 class Pointer:
-    """Typed memory at an address, indexed in elements like a C pointer; loads give NumPy scalars."""
+    """Typed memory at an address, indexed like a C pointer; loads give NumPy scalars."""
 
-    __slots__ = ("address", "dtype", "_elements", "_load", "_store")
+    __slots__ = ("_elements", "_load", "_store", "address", "dtype")
 
     def __init__(self, address: int, dtype: np.dtype[Any]) -> None:
         self.address = address
@@ -51,8 +56,8 @@ class Pointer:
     def array(self, *shape: int) -> np.ndarray[Any, np.dtype[Any]]:
         """The memory as a C-contiguous array of this shape, not a copy."""
         count = int(np.prod(shape))
-        memory = (ctypes.c_uint8 * (count * self.dtype.itemsize)).from_address(self.address)
-        return np.frombuffer(memory, self.dtype).reshape(shape)
+        memory: Any = (ctypes.c_uint8 * (count * self.dtype.itemsize)).from_address(self.address)
+        return np.ndarray(shape, self.dtype, memory)
 
 
 _STORES: dict[str, Callable[[Any], Any]] = {"b": bool, "i": int, "u": int, "f": float}
@@ -167,12 +172,12 @@ def minimum(a: Value, b: Value) -> Value:
 
 def maximum_reassociating(a: Value, b: Value) -> Value:
     """`maximum` as a term of a reduction whose order is free; 0 is above -0."""
-    return b if a == b and np.signbit(a) else maximum(a, b)
+    return a if a > b or a != a or (a == b and not np.signbit(a)) else b
 
 
 def minimum_reassociating(a: Value, b: Value) -> Value:
     """`minimum` as a term of a reduction whose order is free; -0 is below 0."""
-    return a if a == b and np.signbit(a) else minimum(a, b)
+    return a if a < b or a != a or (a == b and np.signbit(a)) else b
 
 
 @silent
@@ -200,12 +205,12 @@ def sign(x: Value) -> Value:
 
 def floor(x: Value) -> Value:
     """The largest integer not above x, in x's dtype."""
-    return np.floor(x)
+    return np.floor(x) if isinstance(x, float | np.floating) else x
 
 
 def ceil(x: Value) -> Value:
     """The smallest integer not below x, in x's dtype."""
-    return np.ceil(x)
+    return np.ceil(x) if isinstance(x, float | np.floating) else x
 
 
 def isnan(x: Value) -> Value:
@@ -226,8 +231,8 @@ def random_bits(key: int, use: int, step: int, index: int) -> np.uint32:
 def lu_factor(n: int, matrix: Pointer, pivots: Pointer) -> int:
     """LAPACK's getrf on a column-major n x n matrix, in place.
 
-    L (unit diagonal, not stored) and U replace the matrix; `pivots` (int32) gets the 1-based row that each row was swapped with.
-    Returns 0, or k when U[k, k] (1-based) is exactly 0.
+    L (unit diagonal, not stored) and U replace the matrix; `pivots` (int32) gets the 1-based row
+    that each row was swapped with. Returns 0, or k when U[k, k] (1-based) is exactly 0.
     """
     return lu_factor_columns(matrix.array(n, n), pivots.array(n))
 
@@ -243,7 +248,8 @@ def lu_solve(n: int, nrhs: int, matrix: Pointer, right: Pointer, pivots: Pointer
 def _elementary(name: str, text: Callable[..., Value]) -> Callable[..., Value]:
     @silent
     def function(*operands: Value) -> Value:
-        return text(NUMPY_MACHINES[8 * operands[0].dtype.itemsize], *operands)
+        numbers = [np.float64(x) if type(x) is float else x for x in operands]
+        return text(NUMPY_MACHINES[8 * numbers[0].dtype.itemsize], *numbers)
 
     function.__name__ = function.__qualname__ = name
     function.__doc__ = text.__doc__
@@ -256,7 +262,8 @@ PRIMITIVES: dict[str, Callable[..., Any]] = {
     **{f"{name}_pointer": _pointer(name) for name in _BUFFERS},
     **{name: _cast("boolean" if name == "bool" else name) for name in _BUFFERS[1:]},
     "boolean": _cast("boolean"),
-    **{name: _elementary(name, text) for name, text in {**vmath.UNARY, **vmath.BINARY}.items()},
+    **{name: _elementary(name, text) for name, text in vmath.UNARY.items()},
+    **{name: _elementary(name, text) for name, text in vmath.BINARY.items()},
     **{
         function.__name__: function
         for function in (
@@ -272,4 +279,10 @@ PRIMITIVES: dict[str, Callable[..., Any]] = {
 
 PRIMITIVE_NAMES = frozenset(PRIMITIVES)
 
-globals().update(PRIMITIVES)
+
+def __getattr__(name: str) -> Callable[..., Any]:
+    """Lets an emitted module import what is only in the table (`float32`, `exp`, ...)."""
+    try:
+        return PRIMITIVES[name]
+    except KeyError:
+        raise AttributeError(f"no primitive is called {name!r}") from None

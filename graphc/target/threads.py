@@ -1,12 +1,14 @@
 """The one pool of threads that parallel regions of the driver run on.
 
-The pool is a block of int64 words shared by native code (`native_driver`): the driver opens a region, workers that are awake
-join it and take chunks, the driver closes it and waits for those inside. A worker that is asleep or
-not scheduled is simply not there, so a busy machine costs speed, never a stall. Who computes a chunk does not
-change its bits.
+The pool is a block of int64 words shared by native code (`native_driver`): the driver opens a
+region, workers that are awake join it and take chunks, the driver closes it and waits for those
+inside. A worker that is asleep or not scheduled is simply not there, so a busy machine costs
+speed, never a stall. Who computes a chunk does not change its bits.
 
-- Two callers at once: the pool is taken by a compare-and-swap; the one who does not get it runs its region alone.
-- Fork: threads do not survive it. The child's pool is reset and starts its own threads when it is first needed.
+- Two callers at once: the pool is taken by a compare-and-swap; the one who does not get it runs
+  its region alone.
+- Fork: threads do not survive it. The child's pool is reset and starts threads of its own when it
+  is first needed.
 - Exit: workers are told to stop and joined, before the code they run is unloaded.
 
 Workers run no Python and take no signals.
@@ -19,36 +21,44 @@ import ctypes
 import os
 import signal
 import threading
+import warnings
 from collections.abc import Callable
 
 from graphc import config
-from graphc.errors import ExecutionError
 from graphc.target.instructions import CONTEXT_WORDS
 
 LINE = 128  # two cache lines: processors fetch them in pairs
 
 # Byte offsets of the words of a pool. Words written by different threads lie on different lines.
 WORK, TILE, LAUNCH = 0, 8, 16  # addresses of the parts of the driver
-SGEMM, DGEMM, SET_BLAS_THREADS, GET_BLAS_THREADS = 24, 32, 40, 48
-WORKERS, STOP, MUTEX, CONDITION = 56, 64, 72, 80
+SGEMM, DGEMM, SGEMV, DGEMV = 24, 32, 40, 48
+SET_BLAS_THREADS, GET_BLAS_THREADS = 56, 64
+WORKERS, STOP, MUTEX, CONDITION = 72, 80, 88, 96
 GATE = 1 * LINE
 NEXT = 2 * LINE
-ROW, CHUNKS, CALLER_CONTEXT = 3 * LINE, 3 * LINE + 8, 3 * LINE + 16
+ROW, CHUNKS, CALLER_CONTEXT, CALLER_PROCESSOR = (3 * LINE + 8 * word for word in range(4))
 BUSY = 4 * LINE
 SLEEPERS = 5 * LINE
-FAILURE_LOCK, FAILED_CHUNK, FAILURE_STATUS, FAILURE_DETAIL = (6 * LINE + 8 * word for word in range(4))
-BLAS_LOCK, BLAS_USERS, BLAS_SAVED = (7 * LINE + 8 * word for word in range(3))
+FAILURE_LOCK, FAILED_CHUNK = 6 * LINE, 6 * LINE + 8
+FAILURE_STATUS, FAILURE_DETAIL = 6 * LINE + 16, 6 * LINE + 24
+BLAS_LOCK, BLAS_USERS, BLAS_SAVED = 7 * LINE, 7 * LINE + 8, 7 * LINE + 16
 MUTEX_STORAGE, CONDITION_STORAGE = 8 * LINE, 9 * LINE
 CONTEXTS = 10 * LINE  # a private context for each thread
 CONTEXT_STRIDE = 2 * LINE
 
 MAX_THREADS = 256
+_CHANGING = (WORKERS, STOP, GATE, NEXT, BUSY, SLEEPERS, FAILURE_LOCK, BLAS_LOCK, BLAS_USERS)
 
 # The gate: how many workers are inside, whether they may enter, and the number of the region.
 ACTIVE_MASK, OPEN, GENERATION_SHIFT, GENERATION_MASK = 0xFFFF, 0x10000, 32, 0x3FFFFFFF
 
-SPINS = 2_000  # some tens of microseconds: regions of one step follow each other faster
-YIELDS = 1_000  # then about a millisecond of giving way, then sleep
+SPINS = 5_000  # a few hundred microseconds: regions of one step follow each other faster
+YIELDS = 1_000  # then about as long giving way, then sleep
+
+# A worker's record: the pool, its slot, and two sets of processors for `sched_setaffinity`.
+MASK_BYTES = 128
+ALLOWED, ELSEWHERE = 16, 16 + MASK_BYTES
+RECORD_BYTES = ELSEWHERE + MASK_BYTES
 
 assert CONTEXT_WORDS * 8 <= CONTEXT_STRIDE
 
@@ -57,15 +67,18 @@ class _Pool:
     """The shared words, and the threads started on them."""
 
     def __init__(self) -> None:
-        size = CONTEXTS + MAX_THREADS * CONTEXT_STRIDE
-        self._storage = ctypes.create_string_buffer(size + LINE)
-        self.address = -(-ctypes.addressof(self._storage) // LINE) * LINE
+        self._libc = ctypes.CDLL(None)
+        # Never freed: a daemon thread may still be in native code while the interpreter ends.
+        size = CONTEXTS + MAX_THREADS * CONTEXT_STRIDE + LINE
+        self._libc.calloc.restype = ctypes.c_void_p
+        storage = self._libc.calloc(ctypes.c_size_t(size), ctypes.c_size_t(1))
+        if not storage:
+            raise MemoryError(f"thread pool: expected {size} bytes")
+        self.address = -(-storage // LINE) * LINE
         self._records: list[ctypes.Array[ctypes.c_int64]] = []
         self._handles: list[ctypes.c_void_p] = []
-        self._worker: Callable[[], int] | None = None
         self._lock = threading.Lock()
         self.started = False
-        self._libc = ctypes.CDLL(None)
         self._reset()
 
     def word(self, offset: int) -> ctypes.c_int64:
@@ -73,7 +86,7 @@ class _Pool:
         return ctypes.c_int64.from_address(self.address + offset)
 
     def _reset(self) -> None:
-        for offset in (WORKERS, STOP, GATE, NEXT, BUSY, SLEEPERS, FAILURE_LOCK, BLAS_LOCK, BLAS_USERS):
+        for offset in _CHANGING:
             self.word(offset).value = 0
         for offset, storage, name in (
             (MUTEX, MUTEX_STORAGE, "pthread_mutex_init"),
@@ -84,30 +97,32 @@ class _Pool:
             self.word(offset).value = self.address + storage
 
     def start(self, worker: Callable[[], int]) -> None:
-        """Start the threads, once a process; `worker()` gives the address of their main function."""
+        """Start the threads, once a process; `worker()` gives the address of their function."""
         with self._lock:
             if self.started:
                 return
             self.started = True
-            self._worker = worker
             wanted = min(config.thread_count(), MAX_THREADS) - 1
             if wanted > 0:
                 address = worker()
-                with _signals_blocked():
-                    for slot in range(1, wanted + 1):
-                        self._create(address, slot)
-            self.word(WORKERS).value = len(self._handles)
+                with _SignalsBlocked():
+                    running = sum(self._create(address, slot) for slot in range(1, wanted + 1))
+                self.word(WORKERS).value = running
 
-    def _create(self, worker: int, slot: int) -> None:
-        record = (ctypes.c_int64 * 2)(self.address, slot)
+    def _create(self, worker: int, slot: int) -> bool:
+        record = (ctypes.c_int64 * (RECORD_BYTES // 8))(self.address, slot)
         handle = ctypes.c_void_p()
         failed = self._libc.pthread_create(
             ctypes.byref(handle), None, ctypes.c_void_p(worker), ctypes.byref(record)
         )
         if failed:
-            raise ExecutionError(f"expected to start thread {slot + 1}, got: {os.strerror(failed)}")
+            reason = os.strerror(failed)
+            message = f"thread {slot + 1} of {config.thread_count()} cannot be started: {reason}"
+            warnings.warn(message, RuntimeWarning, stacklevel=5)
+            return False
         self._records.append(record)
         self._handles.append(handle)
+        return True
 
     def stop(self) -> None:
         """Let all workers return and wait for them. Later regions run in their caller alone."""
@@ -136,7 +151,7 @@ class _Pool:
         self.started = False
 
 
-class _signals_blocked:
+class _SignalsBlocked:
     """Threads created inside take no signals: those belong to the interpreter."""
 
     def __enter__(self) -> None:

@@ -1,14 +1,17 @@
 """exp, expm1 and what is made of them: tanh, sigmoid, softplus.
 
-exp: x = n ln 2 + r with abs(r) <= ln(2) / 2 (Cody and Waite 1980), then exp(r) = 1 + r + r**2 Q(r), with Q fitted by minimax
-(Lawson's iteration at 300 bits, coefficients rounded one after another) so that r Q(r) is right to 2**-31 and 2**-61.
+exp: x = n ln 2 + r with abs(r) <= ln(2) / 2 (Cody and Waite 1980), then exp(r) = 1 + r + r**2 Q(r),
+with Q fitted by minimax (Lawson's iteration at 300 bits, coefficients rounded one after another) so
+that r Q(r) is right to 2**-31 and 2**-61.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from graphc.target.arithmetic import Arithmetic, Value
 from graphc.target.vmath_format import FORMATS, nearest_integer, power_of_two, scale
-from graphc.target.vmath_logarithm import log_of_one_plus
+from graphc.target.vmath_logarithm import log_of_one_plus_fraction
 
 EXP_TAIL = {
     32: (
@@ -63,17 +66,33 @@ def _reduce(m: Arithmetic, x: Value) -> tuple[Value, Value]:
     return m.multiply_add(n, m.constant(-layout.ln2_low), r), pattern
 
 
-def _exp_parts(m: Arithmetic, x: Value) -> tuple[Value, Value]:
-    """`(exp(r), pattern of n)`."""
-    r, pattern = _reduce(m, x)
-    tail = m.polynomial(r, EXP_TAIL[m.width])
-    return m.multiply_add(r * r, tail, r) + 1.0, pattern
+def _exp_of_rest(m: Arithmetic, r: Value, tail: Sequence[float]) -> Value:
+    return m.multiply_add(r * r, m.polynomial(r, tail), r) + 1.0
 
 
 def exp(m: Arithmetic, x: Value) -> Value:
     """e**x. exp(-inf) = 0; subnormal results are rounded once."""
-    mantissa, pattern = _exp_parts(m, _clamp(m, x, *EXP_RANGE[m.width]))
-    return scale(m, mantissa, pattern)
+    r, pattern = _reduce(m, _clamp(m, x, *EXP_RANGE[m.width]))
+    return scale(m, _exp_of_rest(m, r, EXP_TAIL[m.width]), pattern)
+
+
+def exp_of_moderate(m: Arithmetic, x: Value, tail: Sequence[float] = ()) -> Value:
+    """e**x for an x whose result is a normal number.
+
+    `tail` takes the place of the polynomial's coefficients where less precision will do.
+    """
+    r, pattern = _reduce(m, x)
+    return _exp_of_rest(m, r, tail or EXP_TAIL[m.width]) * power_of_two(m, pattern)
+
+
+def exp_of_sum(m: Arithmetic, x: Value, low: Value) -> Value:
+    """e**(x + low) for a `low` that is small beside x, over the whole range of x."""
+    lowest, highest = EXP_RANGE[m.width]
+    inside = (x > lowest) & (x < highest)
+    r, pattern = _reduce(m, _clamp(m, x, lowest, highest))
+    # Outside, the result is 0 or infinite, and `low` may be anything.
+    r = r + m.select(inside, low, m.constant(0.0))
+    return scale(m, _exp_of_rest(m, r, EXP_TAIL[m.width]), pattern)
 
 
 def expm1(m: Arithmetic, x: Value) -> Value:
@@ -102,8 +121,7 @@ def _tanh_single(m: Arithmetic, a: Value) -> Value:
     """For 0 <= a: an odd polynomial near 0, else 1 - 2 / (exp(2 a) + 1)."""
     square = a * a
     near = m.multiply_add(a * square, m.polynomial(square, TANH_TAIL), a)
-    mantissa, pattern = _exp_parts(m, a + a)
-    far = 1.0 - 2.0 / m.multiply_add(mantissa, power_of_two(m, pattern), m.constant(1.0))
+    far = 1.0 - 2.0 / (exp_of_moderate(m, a + a) + 1.0)
     return m.select(a < 0.625, near, far)
 
 
@@ -114,7 +132,8 @@ def sigmoid(m: Arithmetic, x: Value) -> Value:
     total = raised + 1.0
     lost = raised - (total - 1.0)
     result = m.select(negative, raised, m.constant(1.0)) / total
-    # The rounding of 1 + raised would cost up to one unit in the last place: 1 / (t + d) = (1 - d / t) / t.
+    # 1 / (t + d) = (1 - d / t) / t: the rounding of 1 + raised alone would cost a unit in the last
+    # place.
     reciprocal = m.select(negative, 1.0 - result, result)
     return m.multiply_add(-(result * lost), reciprocal, result)
 
@@ -122,4 +141,4 @@ def sigmoid(m: Arithmetic, x: Value) -> Value:
 def softplus(m: Arithmetic, x: Value) -> Value:
     """log1p(exp(x)) = max(x, 0) + log1p(exp(-abs(x)))."""
     positive = m.select(x < 0.0, m.constant(0.0), x)
-    return positive + log_of_one_plus(m, exp(m, -m.absolute(x)))
+    return positive + log_of_one_plus_fraction(m, exp(m, -m.absolute(x)))

@@ -1,7 +1,14 @@
 """log and log1p.
 
-x = 2**k (1 + f) with 1 + f between sqrt(1/2) and sqrt(2). float32 takes log(1 + f) = f - f**2 / 2 + f**3 P(f); float64 takes the
-series in s = f / (2 + f) of fdlibm (Sun Microsystems 1993), log(1 + f) = f - (f**2 / 2 - s (f**2 / 2 + R(s**2))).
+x = 2**k (1 + f) with 1 + f between sqrt(1/2) and sqrt(2). float32 takes
+
+    log(1 + f) = f - f**2 / 2 + f**3 P(f),
+
+float64 the series of fdlibm (Sun Microsystems 1993) in s = f / (2 + f),
+
+    log(1 + f) = f - (f**2 / 2 - s (f**2 / 2 + R(s**2))),
+
+with P and R fitted by minimax (Lawson's iteration at 300 bits) to 2**-30 and 2**-58.
 """
 
 from __future__ import annotations
@@ -39,8 +46,8 @@ def split_exponent(m: Arithmetic, x: Value) -> tuple[Value, Value]:
     """`(k, 1 + f)` of a positive normal `x`, k as a float."""
     layout = FORMATS[m.width]
     offset = (layout.bias << layout.mantissa_bits) - ROOT_HALF[m.width]
-    # The sum is positive, so a logical shift does (AVX2 has no arithmetic one for 64 bits), and so does the rounder's
-    # trick for the way from integer to float.
+    # The sum is positive, so a logical shift does (AVX2 has no arithmetic one for 64 bits), and so
+    # does the rounder's trick for the way from integer to float.
     raised = m.shift_right_logical(m.bits(x) + m.integer(offset), layout.mantissa_bits)
     mantissa = m.from_bits(m.bits(x) - ((raised - m.integer(layout.bias)) << layout.mantissa_bits))
     rounder_bits = m.bits(m.constant(layout.rounder))
@@ -77,15 +84,10 @@ def log(m: Arithmetic, x: Value) -> Value:
 
 
 def log1p(m: Arithmetic, x: Value) -> Value:
-    """log(1 + x), accurate near 0: log1p(-1) = -inf, log1p(x < -1) = nan, log1p(-0) = -0."""
-    result = log_of_one_plus(m, x)
-    # Below the smallest normal number the terms of the series would lose the sign of -0.
-    result = m.select(m.absolute(x) < FORMATS[m.width].smallest_normal, x, result)
-    return _edges(m, x, x + 1.0, result)
+    """log(1 + x), accurate near 0: log1p(-1) = -inf, log1p(x < -1) = nan, log1p(-0) = -0.
 
-
-def log_of_one_plus(m: Arithmetic, x: Value) -> Value:
-    """log(1 + x) for finite x > -1: the rounding error of 1 + x is put back, to first order, over 1 + x."""
+    The rounding error of 1 + x is put back, to first order, over 1 + x.
+    """
     total = x + 1.0
     k, mantissa = split_exponent(m, total)
     larger = m.select(x > 1.0, x, m.constant(1.0))
@@ -93,11 +95,22 @@ def log_of_one_plus(m: Arithmetic, x: Value) -> Value:
     lost = (smaller - (total - larger)) / total
     unscaled = k == 0.0
     f = m.select(unscaled, x, mantissa - 1.0)
-    return _combine(m, k, f, m.select(unscaled, m.constant(0.0), lost))
+    result = _combine(m, k, f, m.select(unscaled, m.constant(0.0), lost))
+    # Below the smallest normal number the terms of the series would lose the sign of -0.
+    result = m.select(m.absolute(x) < FORMATS[m.width].smallest_normal, x, result)
+    return _edges(m, x, total, result)
+
+
+def log_of_one_plus_fraction(m: Arithmetic, x: Value) -> Value:
+    """log(1 + x) for 0 <= x <= 1, where the exponent of 1 + x needs no search."""
+    large = x > math.sqrt(2.0) - 1.0
+    k = m.select(large, m.constant(1.0), m.constant(0.0))
+    f = m.select(large, x * 0.5 - 0.5, x)
+    return _combine(m, k, f, m.constant(0.0))
 
 
 def _edges(m: Arithmetic, x: Value, total: Value, result: Value) -> Value:
-    """`result`, replaced where `total`, the number under the logarithm, is 0, negative, infinite or NaN."""
+    """`result`, replaced where `total`, the logarithm's argument, is 0, negative or not finite."""
     result = m.select(total == 0.0, m.constant(-math.inf), result)
     result = m.select(total < 0.0, m.constant(math.nan), result)
     return m.select(total < math.inf, result, x + total)

@@ -63,7 +63,7 @@ def load_parameters(path: str | os.PathLike[str]) -> dict[str, NDArray[Any]]:
             )
         if array.dtype == np.bool_ and array.size and array.view(np.uint8).max() > 1:
             raise CheckpointError(f"{path}: {name!r}: expected booleans of 0 or 1, got other bytes")
-    return {name: arrays[name].copy() for name in sorted(arrays)}
+    return dict(sorted(arrays.items()))
 
 
 def load_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
@@ -129,7 +129,7 @@ def _checked_array(name: str, value: object) -> NDArray[Any]:
     if array.dtype.name not in DTYPES:
         raise DTypeError(f"{name!r}: expected a dtype of {', '.join(DTYPES)}, got {array.dtype}")
     # The library writes memory as it lies, whatever the strides say.
-    return np.asarray(array, dtype=array.dtype.newbyteorder("="), order="C")
+    return np.asarray(array, order="C")
 
 
 def _replace_file(path: Path, parts: Iterable[bytes | memoryview]) -> None:

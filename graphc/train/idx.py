@@ -128,7 +128,5 @@ def _fill(path: Path, stream: BinaryIO | gzip.GzipFile, target: memoryview, head
     while filled < len(target):
         count = stream.readinto(target[filled:])  # type: ignore[union-attr]
         if not count:
-            raise DataError(
-                f"{path}: expected {header + len(target)} bytes, got {header + filled}"
-            )
+            raise DataError(f"{path}: expected {header + len(target)} bytes, got {header + filled}")
         filled += count

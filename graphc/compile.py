@@ -1,0 +1,216 @@
+"""From expressions to a compiled function: every pass in one tuple, each a function from a frozen value to the next."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from graphc import config
+from graphc.errors import ArgumentError, CompileError, DTypeError, ShapeError
+from graphc.function import CompiledKernel, Function, Phase
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node
+from graphc.ir.shape import TupleType, shape_text
+from graphc.ir.site import at_user_line, raise_located
+from graphc.ir.traverse import substitute, topological
+from graphc.ir.verify import verify
+from graphc.loops.verify import verify as verify_loops
+from graphc.ops.source import const, input_op, param_op, size_op, state_op, training
+from graphc.rewrite.engine import rewrite
+from graphc.schedule.build import schedule as build_schedule
+from graphc.schedule.contract import contract
+from graphc.schedule.expand import expand
+from graphc.schedule.memory import lives
+from graphc.schedule.schedule import KernelCall, Routine, Schedule, ScheduledStep
+from graphc.target.machine import Machine, machine
+from graphc.target.render import Rendered, render
+from graphc.target.routine_source import routine_source
+
+
+def fix_flags(graph: Graph) -> Graph:
+    """The training flag becomes a constant: on, unless `gx.inference` has switched it off before."""
+    return graph.with_roots(substitute(list(graph.roots), {training: const(True)}))
+
+
+def rewrite_all(graph: Graph) -> Graph:
+    """All rewriting phases."""
+    return rewrite(graph)
+
+
+def rewrite_expanded(graph: Graph) -> Graph:
+    """What expansion left: canonical order and simplification. Stable forms were found before."""
+    return rewrite(graph, phases=("canonicalize",))
+
+
+# The passes from the user's graph to the one that is scheduled, in order.
+PASSES: tuple[tuple[str, Callable[[Graph], Graph]], ...] = (
+    ("flags", fix_flags),
+    ("rewrite", rewrite_all),
+    ("expand", expand),
+    ("simplify", rewrite_expanded),
+    ("contract", contract),
+)
+STAGES = ("graph", *(name for name, _ in PASSES), "schedule", "source")
+
+
+@at_user_line
+def inference(y: Node | Sequence[Node]) -> Any:
+    """The graph with `gx.training` off: dropout passes everything, normalization uses what it has learned.
+
+    Takes one node, or several and gives a list.
+    """
+    outputs = [y] if isinstance(y, Node) else list(y)
+    result = substitute(outputs, {training: const(False)})
+    return result[0] if isinstance(y, Node) else result
+
+
+@dataclass
+class _Timer:
+    phases: list[Phase]
+
+    def run(self, name: str, function: Callable[..., Any], *args: Any) -> Any:
+        start = time.perf_counter()
+        result = function(*args)
+        self.phases.append(Phase(name, time.perf_counter() - start))
+        return result
+
+
+@at_user_line
+def compile(
+    inputs: Node | Sequence[Node],
+    outputs: Node | Sequence[Node],
+    updates: Mapping[Node, Any] | None = None,
+    target: str = "cpu",
+    stop: str | None = None,
+) -> Any:
+    """Compile expressions to a `Function`.
+
+    Args: `inputs`, the nodes that a call feeds, in order; `outputs`, a node (the call returns an array) or several (a
+    tuple); `updates`, new values of parameters and states, all computed from the old ones; `target`, "cpu" or
+    "python"; `stop`, the name of a stage ("graph", "rewrite", "schedule", "source", ...) whose result to return.
+
+    Raises ArgumentError, ShapeError or DTypeError for what does not fit, CompileError naming the node for what
+    cannot be compiled. Nothing falls back to Python.
+    """
+    if stop is not None and stop not in STAGES:
+        raise ArgumentError(f"compile: stop must be one of {', '.join(STAGES)}; got {stop!r}")
+    timer = _Timer([])
+    runner = machine(target, config.thread_count())
+    graph = make_graph(inputs, outputs, updates or {})
+    original = graph
+    stages: dict[str, Any] = {"graph": graph}
+    for name, run_pass in PASSES:
+        graph = timer.run(name, run_pass, graph)
+        if config.verify_enabled():
+            verify(graph, after=name)
+        stages[name] = graph
+        if stop == name:
+            return graph
+    if stop == "graph":
+        return original
+    plan: Schedule = timer.run("schedule", build_schedule, graph)
+    if stop == "schedule":
+        return plan
+    rendered = timer.run("render", render_steps, plan)
+    if stop == "source":
+        return {source.source for source in rendered.values()}
+    handles, kernels = timer.run("compile", compile_kernels, rendered, runner)
+    function = Function(
+        original, stages["rewrite"], plan, lives(plan), handles, kernels, runner, tuple(timer.phases),
+        single=isinstance(outputs, Node),
+    )  # fmt: skip
+    _report(timer, function)
+    return function
+
+
+def make_graph(
+    inputs: Node | Sequence[Node], outputs: Node | Sequence[Node], updates: Mapping[Node, Any]
+) -> Graph:
+    """The checked graph of what `compile` was given."""
+    fed = (inputs,) if isinstance(inputs, Node) else tuple(inputs)
+    wanted = (outputs,) if isinstance(outputs, Node) else tuple(outputs)
+    for node in (*fed, *wanted):
+        if not isinstance(node, Node):
+            raise ArgumentError(f"compile: expected nodes, got {type(node).__name__}")
+    for node in fed:
+        if node.op is not input_op:
+            raise ArgumentError(f"compile: {node!r} is not an input; declare it with gx.input")
+    if len(set(fed)) != len(fed):
+        raise ArgumentError("compile: an input is listed twice")
+    for node in wanted:
+        if isinstance(node.type, TupleType):
+            raise ArgumentError(f"compile: {node!r} has several results; take them with node[index]")
+    pairs = tuple((state, _as_update(state, new)) for state, new in updates.items())
+    graph = Graph(fed, wanted, pairs)
+    _check_fed(graph)
+    return graph
+
+
+def _as_update(state: Node, new: Any) -> Node:
+    if not isinstance(state, Node) or state.op not in (param_op, state_op):
+        raise ArgumentError(f"compile: updates must be of parameters or states; got {state!r}")
+    value = new if isinstance(new, Node) else const(new, state.dtype)
+    if value.shape != state.shape:
+        raise ShapeError(
+            f"compile: the update of {state.name!r} has shape {shape_text(value.shape)}, "
+            f"expected {shape_text(state.shape)}"
+        )
+    if value.dtype is not state.dtype:
+        raise DTypeError(
+            f"compile: the update of {state.name!r} is {value.dtype}, expected {state.dtype}"
+        )
+    return value
+
+
+def _check_fed(graph: Graph) -> None:
+    known = {str(dim) for node in graph.inputs for dim in node.shape if not isinstance(dim, int)}
+    for node in topological(graph.roots):
+        if node.op is input_op and node not in graph.inputs:
+            raise ArgumentError(f"compile: the outputs depend on {node!r}, which is not among inputs")
+        if node.op is size_op and not known:
+            raise ArgumentError(f"compile: no input has the size {node.attrs['dim']}")
+
+
+def render_steps(plan: Schedule) -> dict[ScheduledStep, Rendered]:
+    """The source of each step that is a kernel."""
+    found: dict[ScheduledStep, Rendered] = {}
+    for step in plan.steps:
+        if isinstance(step, KernelCall):
+            if config.verify_enabled():
+                verify_loops(step.lowered.kernel)
+            found[step] = render(step.lowered.kernel)
+        elif isinstance(step, Routine):
+            source = routine_source(step.name, step.operands[0].buffer.dtype.name)
+            found[step] = Rendered(source, (-1,) * len(source.splitlines()))
+    return found
+
+
+def compile_kernels(
+    rendered: Mapping[ScheduledStep, Rendered], runner: Machine
+) -> tuple[dict[ScheduledStep, int], tuple[CompiledKernel, ...]]:
+    """Handles of the kernels; steps with the same source share one."""
+    handles: dict[ScheduledStep, int] = {}
+    kernels: dict[str, CompiledKernel] = {}
+    for step, source in rendered.items():
+        try:
+            handle, seconds, cached = runner.kernel(source.source)
+        except CompileError as error:
+            names = ", ".join(node.op.name for node in step.nodes)
+            raise_located(CompileError(f"the kernel of {names}: {error}"), step.nodes[0].sites)
+        handles[step] = handle
+        if source.source not in kernels:
+            kernels[source.source] = CompiledKernel(len(kernels), source.source, seconds, cached)
+        kernels[source.source].steps.append((step, source.origins))
+    return handles, tuple(kernels.values())
+
+
+def _report(timer: _Timer, function: Function) -> None:
+    if config.debug_level() >= 1:
+        for phase in timer.phases:
+            print(f"graphc: {phase.name:<10} {phase.seconds * 1e3:8.1f} ms")
+    if config.debug_level() >= 2:
+        print(function.source())
+
+

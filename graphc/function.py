@@ -1,0 +1,306 @@
+"""The compiled callable: checks its arguments, runs the program, and tells what it is made of."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import ArgumentError, ShapeError
+from graphc.function_loop import run_loop
+from graphc.function_report import MemoryReport, explain, source_text
+from graphc.ir.dim import Size, size_names
+from graphc.ir.dim import evaluate as evaluate_dim
+from graphc.ir.graph import Graph
+from graphc.ir.node import Declaration, Node
+from graphc.ops.evaluate import as_argument, bind_sizes
+from graphc.schedule.memory import Life
+from graphc.schedule.schedule import Schedule, ScheduledStep
+from graphc.target.instance import Instance
+from graphc.target.machine import Machine
+
+# Arguments up to this size are copied to a place whose address is known: faster than asking for theirs.
+_SMALL_BYTES = 16_384
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of compilation and the seconds it took."""
+
+    name: str
+    seconds: float
+
+
+@dataclass
+class CompiledKernel:
+    """A kernel: its source, how long it took, and the steps that call it with their lines' origins."""
+
+    number: int
+    source: str
+    seconds: float
+    from_cache: bool
+    steps: list[tuple[ScheduledStep, tuple[int, ...]]] = field(default_factory=list)
+
+
+class _Slot:
+    """One bound instance with its small arguments and results in place."""
+
+    __slots__ = ("copied", "instance", "results", "shapes", "writers")
+
+    def __init__(self, instance: Instance, arrays: list[np.ndarray], outputs: list[tuple[Any, Any]]) -> None:
+        self.instance = instance
+        self.copied: list[np.ndarray | None] = []
+        self.results: list[np.ndarray | None] = []
+        self.shapes = outputs
+        for position, array in enumerate(arrays):
+            small = array.nbytes <= _SMALL_BYTES
+            self.copied.append(np.empty(array.shape, array.dtype) if small else None)
+            if small:
+                instance.registers[position] = self.copied[-1].ctypes.data  # type: ignore[union-attr]
+        for position, (shape, dtype) in enumerate(outputs, start=len(arrays)):
+            empty = np.empty(shape, dtype)
+            small = empty.nbytes <= _SMALL_BYTES
+            self.results.append(empty if small else None)
+            if small:
+                instance.registers[position] = empty.ctypes.data
+
+
+class Function:
+    """A compiled graph. Call it with arrays; `loop` runs it over a data set natively.
+
+    Any sizes that fit the inputs' shapes work without recompilation; each set of sizes is bound once. Calls from several
+    threads may overlap; those that share a parameter which one of them updates run one after the other.
+    """
+
+    def __init__(
+        self,
+        original: Graph,
+        rewritten: Graph,
+        schedule: Schedule,
+        schedule_lives: tuple[Life, ...],
+        handles: Mapping[ScheduledStep, int],
+        kernels: tuple[CompiledKernel, ...],
+        machine: Machine,
+        phases: tuple[Phase, ...],
+        single: bool,
+    ) -> None:
+        self.original, self.graph, self.schedule = original, rewritten, schedule
+        self.kernels, self.phases, self.target = kernels, phases, machine.name
+        self.lives, self.handles, self.machine = schedule_lives, handles, machine
+        self.single = single
+        self._slots: dict[Any, list[_Slot]] = {}
+        self._steps = itertools.count()
+        self._lock = threading.Lock()
+        self._locks = _locks(schedule)
+        self._inputs = tuple((node, node.dtype.numpy) for node in original.inputs)
+        self.last_sizes: dict[str, int] | None = None
+        self.casts: dict[str, str] = {}
+
+    # ---- what it is
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        """The nodes that a call feeds."""
+        return self.original.inputs
+
+    @property
+    def outputs(self) -> tuple[Node, ...]:
+        """The nodes that a call returns the values of."""
+        return self.original.outputs
+
+    @property
+    def compile_seconds(self) -> float:
+        """How long compilation took."""
+        return sum(phase.seconds for phase in self.phases)
+
+    @property
+    def memory(self) -> MemoryReport:
+        """The planned memory: a formula of the sizes, and exact bytes for the sizes last bound."""
+        return MemoryReport(self.lives, self.schedule, self.last_sizes)
+
+    def source(self) -> str:
+        """The Python that was compiled, kernel by kernel, with the user's lines beside it."""
+        return source_text(self.schedule, self.kernels)
+
+    def explain(self) -> str:
+        """Time, bytes and floating-point operations of each step, for the sizes of the last call."""
+        return explain(self)
+
+    def __repr__(self) -> str:
+        names = ", ".join(node.name for node in self.inputs)
+        return (
+            f"<Function ({names}) -> {len(self.outputs)} output(s), {len(self.kernels)} kernels, "
+            f"target {self.target}>"
+        )
+
+    # ---- calls
+
+    def __call__(self, *args: Any, **named: Any) -> Any:
+        """The outputs for these inputs; updates have been applied when it returns."""
+        if named or len(args) != len(self._inputs):
+            args = self._by_name(args, named)
+        arrays = []
+        for value, (node, dtype) in zip(args, self._inputs, strict=True):
+            plain = type(value) is np.ndarray and value.dtype == dtype and value.flags.c_contiguous
+            arrays.append(value if plain else self.argument(node, value))
+        key = tuple(array.shape for array in arrays)
+        free = self._slots.get(key)
+        slot = self._take(free) or self._bind(arrays, key)
+        try:
+            return self._run(slot, arrays)
+        finally:
+            self._slots[key].append(slot)
+
+    def _take(self, free: list[_Slot] | None) -> _Slot | None:
+        try:
+            return free.pop() if free else None
+        except IndexError:  # another thread took the last one
+            return None
+
+    def _run(self, slot: _Slot, arrays: list[np.ndarray]) -> Any:
+        registers = slot.instance.registers
+        for position, (array, place) in enumerate(zip(arrays, slot.copied, strict=True)):
+            if place is None:
+                registers[position] = array.ctypes.data
+            else:
+                place[...] = array
+        fresh: list[np.ndarray] = []
+        for position, (place, (shape, dtype)) in enumerate(
+            zip(slot.results, slot.shapes, strict=True), start=len(arrays)
+        ):
+            if place is None:
+                fresh.append(np.empty(shape, dtype))
+                registers[position] = fresh[-1].ctypes.data
+        with self.locked():
+            slot.instance.run(next(self._steps))
+        large = iter(fresh)
+        results = [next(large) if place is None else place[()] if not shape else place.copy()
+                   for place, (shape, _) in zip(slot.results, slot.shapes, strict=True)]  # fmt: skip
+        return results[0] if self.single else tuple(results)
+
+    @contextmanager
+    def _hold(self) -> Iterator[None]:
+        for lock in self._locks:
+            lock.acquire()
+        try:
+            yield
+        finally:
+            for lock in reversed(self._locks):
+                lock.release()
+
+    def locked(self) -> Any:
+        """Holds the locks of every parameter and state that this function uses."""
+        return self._hold() if self._locks else _FREE
+
+    def argument(self, node: Node, value: Any) -> np.ndarray:
+        """A value as the contiguous array that an input takes."""
+        array = as_argument(node, value)
+        given = np.asarray(value).dtype
+        if given != array.dtype:
+            self.casts[node.name] = f"{given} -> {array.dtype}"
+        if array.ndim != node.ndim:
+            bind_sizes([(node, array.shape)])
+        return np.ascontiguousarray(array).reshape(array.shape)
+
+    def _by_name(self, args: tuple[Any, ...], named: Mapping[str, Any]) -> tuple[Any, ...]:
+        names = [node.name for node in self.inputs]
+        if len(args) > len(names):
+            raise ArgumentError(
+                f"expected {len(names)} argument(s) ({', '.join(names)}), got {len(args)}"
+            )
+        unknown = [name for name in named if name not in names[len(args) :]]
+        if unknown:
+            raise ArgumentError(
+                f"unknown argument {unknown[0]!r}; expected {', '.join(names[len(args) :]) or 'no more'}"
+            )
+        missing = [name for name in names[len(args) :] if name not in named]
+        if missing:
+            raise ArgumentError(f"missing argument(s): {', '.join(map(repr, missing))}")
+        return (*args, *(named[name] for name in names[len(args) :]))
+
+    def sizes_of(self, arrays: list[np.ndarray]) -> dict[str, int]:
+        """The values of the named sizes, from arguments; an error names the inputs that disagree."""
+        pairs = [(node, a.shape) for node, a in zip(self.inputs, arrays, strict=True)]
+        sizes = bind_sizes(pairs)
+        for node in self.schedule.graph.nodes:
+            for name in _names(node):
+                if name not in sizes:
+                    raise ShapeError(f"the size {name!r} is not known: no input has it")
+        return sizes
+
+    def _bind(self, arrays: list[np.ndarray], key: Any) -> _Slot:
+        sizes = self.sizes_of(arrays)
+        with self._lock:
+            self._slots.setdefault(key, [])
+        self.last_sizes = sizes
+        instance = Instance(self.schedule, self.lives, sizes, self.handles, self.machine)
+        outputs = [(self.output_shape(node, sizes), node.dtype.numpy) for node in self.outputs]
+        return _Slot(instance, arrays, outputs)
+
+    def output_shape(self, node: Node, sizes: Mapping[str, int]) -> tuple[int, ...]:
+        """The shape of an output for given sizes."""
+        return tuple(evaluate_dim(dim, sizes) for dim in node.shape)
+
+    # ---- loops
+
+    def loop(
+        self,
+        data: Any,
+        batch_size: int,
+        epochs: int = 1,
+        seed: int = 0,
+        shuffle: bool = True,
+        first_epoch: int = 0,
+        on_progress: Callable[[int, tuple[np.ndarray, ...]], None] | None = None,
+    ) -> Any:
+        """Run over a data set in minibatches, natively, and return each output for every step.
+
+        Args: `data`, one array for each input, all with as many rows; `batch_size` rows a step, the last step of an
+        epoch may have fewer; `seed` fixes the order (a function of seed and epoch number) unless `shuffle` is
+        False; epochs are numbered from `first_epoch`. `on_progress(steps, outputs so far)` is called at least
+        every 50 ms. Returns an array of shape (steps, *output shape), or a tuple of them.
+
+        Ctrl-C, an exception of `on_progress` and a failed check stop it after a whole step. An infinite or NaN float
+        output raises NonFiniteError and puts back the last good parameters.
+        """
+        return run_loop(
+            self, data, batch_size, epochs, seed, shuffle, first_epoch, on_progress
+        )
+
+    def take_steps(self, count: int) -> int:
+        """Reserve `count` step numbers for random draws; the first of them."""
+        first = next(self._steps)
+        self._steps = itertools.count(first + count)
+        return first
+
+
+class _Free:
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+_FREE = _Free()
+
+
+def _locks(schedule: Schedule) -> list[Any]:
+    """The locks of all carried values, in one order for all functions, so that none waits for ever."""
+    found: list[Declaration] = []
+    for buffer in schedule.states:
+        declared = buffer.node.declaration if buffer.node is not None else None
+        if declared is not None:
+            found.append(declared)
+    return [declared.lock for declared in sorted(found, key=lambda d: d.number)]
+
+
+def _names(node: Node) -> Iterator[str]:
+    shapes = [node.shape] if not hasattr(node.type, "items") else [t.shape for t in node.type.items]
+    for shape in shapes:
+        for dim in shape:
+            if isinstance(dim, Size):
+                yield from size_names(dim)

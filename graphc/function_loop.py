@@ -1,0 +1,180 @@
+"""Running a function over a data set: native steps, with a return to Python at least every 50 ms."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphc.errors import ArgumentError, NonFiniteError, ShapeError
+from graphc.ir.dim import size_names
+from graphc.ir.node import Node
+from graphc.ir.site import written_at
+from graphc.ops.evaluate import evaluate_all
+from graphc.target.loop import LoopPlan, LoopProgram
+
+if TYPE_CHECKING:
+    from graphc.function import Function
+
+# How long native code runs before it lets Python look at Ctrl-C and progress; half of what is promised.
+_SLICE_SECONDS = 0.025
+
+Progress = Callable[[int, tuple[np.ndarray, ...]], None]
+_Snapshot = list[tuple[Node, np.ndarray]]
+
+
+def run_loop(
+    function: Function,
+    data: Any,
+    batch_size: int,
+    epochs: int,
+    seed: int,
+    shuffle: bool,
+    first_epoch: int,
+    on_progress: Progress | None,
+) -> Any:
+    """See `Function.loop`."""
+    arrays = _arrays(function, data)
+    count = arrays[0].shape[0]
+    _check(batch_size, epochs, seed, first_epoch)
+    plan = LoopPlan(count, batch_size, first_epoch, first_epoch + epochs, seed, shuffle)
+    outputs = _outputs(function, plan)
+    sizes = tuple(
+        function.sizes_of([a[:rows] for a in arrays]) if rows else None
+        for rows in (batch_size if plan.full else 0, plan.rest)
+    )
+    known = sizes[0] or sizes[1]
+    if known is not None and plan.steps:
+        function.last_sizes = known
+        program = LoopProgram(
+            function.schedule, function.lives, (sizes[0], sizes[1]), function.handles,
+            function.machine, arrays, outputs, plan, function.take_steps(plan.steps),
+        )  # fmt: skip
+        _Run(function, program, outputs).to_end(on_progress)
+    return outputs[0] if function.single else outputs
+
+
+def _arrays(function: Function, data: Any) -> tuple[np.ndarray, ...]:
+    given = data if isinstance(data, tuple | list) else (data,)
+    inputs = function.inputs
+    if not inputs:
+        raise ArgumentError("loop: the function has no inputs to loop over; call it instead")
+    if len(given) != len(inputs):
+        names = ", ".join(node.name for node in inputs)
+        raise ArgumentError(f"loop: expected {len(inputs)} array(s) ({names}), got {len(given)}")
+    arrays = tuple(function.argument(node, value) for node, value in zip(inputs, given, strict=True))
+    for node, array in zip(inputs, arrays, strict=True):
+        if array.ndim == 0:
+            raise ShapeError(f"loop: {node.name!r} has no axis of examples to loop over")
+        if array.shape[0] != arrays[0].shape[0]:
+            raise ShapeError(
+                f"loop: {inputs[0].name!r} has {arrays[0].shape[0]} examples, "
+                f"{node.name!r} has {array.shape[0]}"
+            )
+        if isinstance(node.shape[0], int):
+            raise ShapeError(
+                f"loop: the first axis of {node.name!r} is fixed at {node.shape[0]}; declare it with a "
+                f'name, such as gx.input({node.name!r}, ("n", ...)), to feed batches'
+            )
+    return arrays
+
+
+def _check(batch_size: Any, epochs: Any, seed: Any, first_epoch: Any) -> None:
+    for name, value, least in (
+        ("batch_size", batch_size, 1), ("epochs", epochs, 0), ("first_epoch", first_epoch, 0), ("seed", seed, 0)
+    ):  # fmt: skip
+        if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+            raise ArgumentError(f"loop: expected {name} >= {least}, an integer; got {value!r}")
+
+
+def _outputs(function: Function, plan: LoopPlan) -> tuple[np.ndarray, ...]:
+    batch_sizes = {name for node in function.inputs for name in size_names(node.shape[0])}
+    made = []
+    for node in function.outputs:
+        for dim in node.shape:
+            if batch_sizes & set(size_names(dim)):
+                raise ShapeError(
+                    f"loop: output {node!r} depends on the batch size, so steps have different shapes; "
+                    f"reduce it over the examples.{written_at(node.sites)}"
+                )
+        if any(not isinstance(dim, int) for dim in node.shape):
+            raise ShapeError(f"loop: output {node!r} has a shape that is not fixed")
+        made.append(np.zeros((plan.steps, *node.shape), node.dtype.numpy))
+    return tuple(made)
+
+
+class _Run:
+    """One loop under way: slices of steps, snapshots, and the search for the first bad node."""
+
+    def __init__(
+        self, function: Function, program: LoopProgram, outputs: tuple[np.ndarray, ...]
+    ) -> None:
+        self.function, self.program, self.outputs = function, program, outputs
+        self.watched = [array for array in outputs if array.dtype.kind == "f"]
+        updated = {state for state, _ in function.original.updates}
+        self.states = sorted(updated, key=lambda node: node.number)
+
+    def to_end(self, on_progress: Progress | None) -> None:
+        """Run all steps; between slices look at the outputs and call `on_progress`."""
+        total, budget = self.program.plan.steps, 1
+        while self.program.done < total:
+            done = self.program.done
+            start = time.perf_counter()
+            with self.function.locked():
+                before, mark = self._snapshot(), self.program.mark()
+                now = self.program.advance(budget)
+                if self._bad(done, now):
+                    self._explain_bad(before, mark)
+            taken = time.perf_counter() - start
+            if on_progress is not None:
+                on_progress(now, tuple(array[:now] for array in self.outputs))
+            budget = max(1, min(8 * budget, int(budget * _SLICE_SECONDS / max(taken, 1e-9))))
+
+    def _snapshot(self) -> _Snapshot:
+        return [(node, node.value) for node in self.states]
+
+    def _restore(self, snapshot: _Snapshot) -> None:
+        for node, value in snapshot:
+            node.value = value
+
+    def _bad(self, first: int, last: int) -> bool:
+        return any(not np.isfinite(array[first:last]).all() for array in self.watched)
+
+    def _explain_bad(self, before: _Snapshot, mark: Any) -> None:
+        """Replay the slice step by step from the snapshot, to the step that goes wrong, and say where."""
+        self._restore(before)
+        self.program.reset(mark)
+        while True:
+            good = self._snapshot()
+            order = self.program.mark()
+            done = self.program.done
+            now = self.program.advance(1)
+            broken = any(not np.isfinite(node.value).all() for node in self.states if node.dtype.is_float)
+            if broken or self._bad(done, now):
+                batch = self.program.batch(done)
+                self._restore(good)
+                self.program.reset(order)
+                raise self._error(done, batch)
+
+    def _error(self, step: int, batch: tuple[np.ndarray, ...]) -> NonFiniteError:
+        graph = self.function.original
+        feed = dict(zip(graph.inputs, batch, strict=True))
+        number = int(self.program.context[3])
+        values = evaluate_all(graph.roots, feed, step=number)
+        epoch = self.program.plan.first_epoch + step // self.program.plan.steps_per_epoch
+        where = f"step {step} (epoch {epoch})"
+        for node, value in values.items():
+            parts = value if isinstance(value, tuple) else (value,)
+            if any(p.dtype.kind == "f" and not np.isfinite(p).all() for p in map(np.asarray, parts)):
+                error = NonFiniteError(
+                    f"{where}: the first value that is not finite is {node!r}; parameters are those of "
+                    f"the last good step.{written_at(node.sites)}"
+                )
+                error.located = True
+                return error
+        return NonFiniteError(
+            f"{where}: an output is not finite in compiled code only; parameters are those of the last "
+            f"good step"
+        )

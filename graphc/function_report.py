@@ -1,0 +1,215 @@
+"""What a compiled function tells of itself: its source, its memory, and the cost of its steps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphc.ir.dim import Dim
+from graphc.ir.dim import evaluate as evaluate_dim
+from graphc.ir.site import Site
+from graphc.loops.ir import Apply, Expression, Loop, Statement
+from graphc.loops.tidy import expressions, parts
+from graphc.schedule.buffer import View
+from graphc.schedule.memory import Life, live_bytes, plan
+from graphc.schedule.schedule import KernelCall, Product, Routine, Schedule, ScheduledStep
+from graphc.target.instance import Instance
+from graphc.target.instructions import COLUMNS, Opcode
+
+if TYPE_CHECKING:
+    from graphc.function import CompiledKernel, Function
+
+_COMMENT_COLUMN = 72
+
+
+@dataclass(frozen=True)
+class MemoryReport:
+    """Planned memory for temporaries. `peak_bytes` is exact once sizes are known (after a first call)."""
+
+    lives: tuple[Life, ...]
+    schedule: Schedule
+    sizes: Mapping[str, int] | None
+
+    @property
+    def peak_bytes(self) -> int:
+        """The size of the arena, in bytes, for the sizes of the last call; for sizes of 1 before the first."""
+        return self.at(self.sizes if self.sizes is not None else _Ones())
+
+    def at(self, sizes: Mapping[str, int]) -> int:
+        """The size of the arena, in bytes, for given sizes."""
+        return plan(self.lives, sizes).peak_bytes
+
+    @property
+    def formulas(self) -> tuple[Dim, ...]:
+        """The bytes alive during each step, as formulas of the sizes, without alignment."""
+        return tuple(live_bytes(self.lives, step) for step in range(len(self.schedule.steps)))
+
+    def __str__(self) -> str:
+        known = "" if self.sizes is None else f" for {_sizes_text(self.sizes)}"
+        return f"{self.peak_bytes:,} bytes of temporaries{known}"
+
+
+class _Ones(dict[str, int]):
+    def __missing__(self, _: str) -> int:
+        return 1
+
+
+def _sizes_text(sizes: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} = {value}" for name, value in sizes.items()) or "fixed sizes"
+
+
+# ---- source
+
+
+def source_text(schedule: Schedule, kernels: Sequence[CompiledKernel]) -> str:
+    """The kernels, each with its steps as a heading and the user's lines at its right."""
+    number = {id(step): kernel.number for kernel in kernels for step, _ in kernel.steps}
+    lines = ["# The program, step by step:"]
+    for position, step in enumerate(schedule.steps):
+        lines.append(f"#   {position}: {describe(step, number.get(id(step)))}")
+    for kernel in kernels:
+        lines += ["", "", f"# Kernel {kernel.number}", *_commented(kernel)]
+    return "\n".join(lines) + "\n"
+
+
+def kernel_text(kernel: CompiledKernel) -> str:
+    """One kernel with the user's lines at its right."""
+    return "\n".join(_commented(kernel))
+
+
+def _commented(kernel: CompiledKernel) -> list[str]:
+    step, origins = kernel.steps[0]
+    notes = step.lowered.notes if isinstance(step, KernelCall) else ()
+    result: list[str] = []
+    previous: tuple[Site, ...] = ()
+    for text, origin in zip(kernel.source.rstrip("\n").split("\n"), origins, strict=True):
+        sites = notes[origin] if 0 <= origin < len(notes) else ()
+        if sites and sites != previous:
+            text = f"{text:<{_COMMENT_COLUMN}}  # {', '.join(map(str, sites))}"
+        previous = sites or previous
+        result.append(text)
+    return result
+
+
+def describe(step: ScheduledStep, kernel: int | None = None) -> str:
+    """One step in a few words."""
+    if isinstance(step, KernelCall):
+        names = ", ".join(dict.fromkeys(_named(node) for node in step.nodes))
+        return f"kernel {kernel}: {names}" if kernel is not None else names
+    if isinstance(step, Product):
+        scale = "" if step.scale is None else "scale * "
+        target = "C += " if step.accumulate else "C = "
+        return f"matrix product {target}{scale}{_operand(step.a)} @ {_operand(step.b)}"
+    if isinstance(step, Routine):
+        return f"routine {step.name} (kernel {kernel})" if kernel is not None else step.name
+    return "copy"
+
+
+def _named(node: Any) -> str:
+    return f"{node.op.name} {node.type.shape}" if node.type.shape else node.op.name
+
+
+def _operand(view: View) -> str:
+    return "(" + ", ".join(map(str, view.shape)) + ")"
+
+
+# ---- cost
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one step does: floating-point operations and bytes moved to and from memory."""
+
+    operations: int
+    moved_bytes: int
+
+
+def cost(step: ScheduledStep, sizes: Mapping[str, int]) -> Cost:
+    """The cost of a step for given sizes; each buffer is counted once."""
+    buffers = step.reads | step.writes
+    moved = sum(evaluate_dim(b.elements, sizes) * b.dtype.itemsize for b in buffers)
+    if isinstance(step, Product):
+        m, k, n = (evaluate_dim(d, sizes) for d in (*step.a.shape[-2:], step.c.shape[-1]))
+        batch = int(np.prod([evaluate_dim(d, sizes) for d in step.c.shape[:-2]], dtype=np.int64))
+        return Cost(2 * m * n * k * batch, moved)
+    if isinstance(step, KernelCall):
+        visits = evaluate_dim(step.lowered.extent, sizes) * evaluate_dim(step.lowered.row_work, sizes)
+        return Cost(visits * _innermost(step.lowered.kernel.body), moved)
+    if isinstance(step, Routine):
+        n = evaluate_dim(step.operands[0].shape[0], sizes)
+        return Cost(2 * n**3 // 3, moved)
+    return Cost(0, moved)
+
+
+def _innermost(body: tuple[Statement, ...]) -> int:
+    """Floating-point operations for each index of the innermost loops."""
+    total = 0
+    for statement in body:
+        for value in expressions(statement):
+            total += _floats(value)
+        if isinstance(statement, Loop):
+            total += len(statement.accumulators) + _innermost(statement.body)
+    return total
+
+
+def _floats(value: Expression) -> int:
+    own = isinstance(value, Apply) and value.dtype in ("float32", "float64")
+    return int(own) + sum(map(_floats, parts(value)))
+
+
+def explain(function: Function) -> str:
+    """A table of the steps: time, operations, bytes. Needs sizes, so a call or a loop must have run before."""
+    head = f"{function!r}: compiled in {function.compile_seconds:.3f} s"
+    lines = [head, *(f"  {name}: cast {cast} at the call" for name, cast in function.casts.items())]
+    if function.last_sizes is None:
+        return "\n".join([*lines, "  call it once to see time, operations and bytes of each step"])
+    sizes = function.last_sizes
+    seconds = _times(function, sizes)
+    number = {id(step): kernel.number for kernel in function.kernels for step, _ in kernel.steps}
+    lines += [
+        f"  sizes: {_sizes_text(sizes)}; {function.memory}",
+        f"  {'us':>9} {'MFLOP':>9} {'GFLOP/s':>8} {'KB':>9} {'GB/s':>7}  step",
+    ]
+    for step, taken in zip(function.schedule.steps, seconds, strict=True):
+        known = cost(step, sizes)
+        rate, speed = known.operations / taken / 1e9, known.moved_bytes / taken / 1e9
+        lines.append(
+            f"  {taken * 1e6:9.2f} {known.operations / 1e6:9.3f} {rate:8.2f} "
+            f"{known.moved_bytes / 1e3:9.1f} {speed:7.2f}  {describe(step, number.get(id(step)))}"
+        )
+    return "\n".join(lines)
+
+
+def _times(function: Function, sizes: Mapping[str, int], repeats: int = 20) -> list[float]:
+    """Seconds of each step alone, the best of some repeats, on zeros; states are put back."""
+    with function.locked():
+        states = [(node, node.value) for node, _ in function.original.updates]
+        instance = Instance(
+            function.schedule, function.lives, sizes, function.handles, function.machine
+        )
+        instance.arena[:] = 0
+        ports = [*function.inputs, *function.outputs]
+        held = [np.zeros([evaluate_dim(d, sizes) for d in n.shape], n.dtype.numpy) for n in ports]
+        for register, array in enumerate(held):
+            instance.registers[register] = array.ctypes.data
+        instance.run(0)
+        found = [_time_row(function, instance, row, repeats) for row in range(len(function.schedule.steps))]
+        for node, value in states:
+            node.value = value
+    return found
+
+
+def _time_row(function: Function, instance: Instance, row: int, repeats: int) -> float:
+    table = np.zeros((2, COLUMNS), np.int64)
+    table[0], table[1, 0] = instance.table[row], Opcode.HALT
+    run = function.machine.prepare(table, instance.registers, instance.context)
+    best = float("inf")
+    for _ in range(repeats):
+        start = time.perf_counter()
+        run(0)
+        best = min(best, time.perf_counter() - start)
+    return best

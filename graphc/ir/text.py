@@ -1,0 +1,221 @@
+"""Graphs as text, and text as graphs.
+
+One line a node, after its inputs; then what is fed, what is computed, and what is updated:
+
+    %0 = input() declaration=input("x") dtype=float32 shape=(n, 3)
+    %1 = param() declaration=param("W") dtype=float32 shape=(3, 2)
+    %2 = matmul(%0, %1) : float32 (n, 2)
+    inputs %0
+    outputs %2
+
+The text holds all that a graph is, but not where it was written or what its parameters are worth.
+`parse` reads it back: the same text is the same graph, but for its declarations, which are new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import ArgumentError, GraphcError, ParseError
+from graphc.ir.graph import Graph
+from graphc.ir.literal import literal
+from graphc.ir.node import Declaration, Node, make
+from graphc.ir.op import REGISTRY, Op
+from graphc.ir.reader import Reader
+from graphc.ir.shape import shape_text
+from graphc.ir.traverse import topological
+from graphc.ir.verify import CARRIED, list_faults, node_fault
+
+_FAILURES = (
+    GraphcError, ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError,
+)  # fmt: skip
+
+
+def to_text(graph: Graph) -> str:
+    """The graph as text, which `parse` reads back.
+
+    Raises ArgumentError for an attribute that has no text.
+    """
+    carried = (state for state, _ in graph.updates)
+    order = topological((*graph.roots, *carried, *graph.inputs))
+    places = {node: f"%{place}" for place, node in enumerate(order)}
+    lines = [_node_line(node, places) for node in order]
+    lines.append(_list("inputs", [places[node] for node in graph.inputs]))
+    lines.append(_list("outputs", [places[node] for node in graph.outputs]))
+    if graph.updates:
+        pairs = [f"{places[state]} = {places[new]}" for state, new in graph.updates]
+        lines.append(_list("updates", pairs))
+    return "\n".join(lines) + "\n"
+
+
+def _list(head: str, items: list[str]) -> str:
+    return f"{head} {', '.join(items)}".rstrip()
+
+
+def _node_line(node: Node, places: dict[Node, str]) -> str:
+    inputs = ", ".join(places[source] for source in node.inputs)
+    attrs = "".join(f" {name}={literal(node.attrs[name])}" for name in sorted(node.attrs))
+    known = f" : {node.type}" if node.inputs else ""  # a source says its type in its attributes
+    return f"{places[node]} = {node.op.name}({inputs}){attrs}{known}"
+
+
+def parse(
+    text: str,
+    values: Mapping[str, Any] | None = None,
+    declared: Mapping[str, Node] | None = None,
+) -> Graph:
+    """The graph of a text. Empty lines and lines that begin with `#` say nothing.
+
+    Every declaration is made anew, except those whose name is in `declared`: the given node stands
+    for them (such as `{"training": gx.training}`). Parameters and states are zero, except those
+    whose name is in `values`. Operations must be registered, as `import graphc` does.
+
+    Raises ParseError, with the number of the line, for a text that is not a graph, and
+    ArgumentError for a name in `values` or `declared` that the text does not declare.
+    """
+    reading = _Reading(values or {}, declared or {})
+    number = 0
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip() and not line.lstrip().startswith("#"):
+            try:
+                reading.line(Reader(line, number, Declaration))
+            except _FAILURES as error:
+                raise _as_parse_error(error, number) from None
+    return reading.finish(number)
+
+
+def _as_parse_error(error: BaseException, number: int) -> ParseError:
+    if isinstance(error, ParseError):
+        return error
+    kind = "" if isinstance(error, GraphcError) else f"{type(error).__name__}: "
+    return ParseError(f"line {number}: {kind}{error}")
+
+
+class _Reading:
+    """What has been read so far."""
+
+    def __init__(self, values: Mapping[str, Any], declared: Mapping[str, Node]) -> None:
+        self.values = values
+        self.declared = declared
+        self.nodes: list[Node] = []
+        self.parts: dict[str, list[tuple[Node, ...]]] = {}
+        self.used: set[str] = set()
+
+    def line(self, reader: Reader) -> None:
+        if not reader.skip("%"):
+            self._part(reader)
+            return
+        if self.parts:
+            raise reader.fail("a node comes after the lists of inputs and outputs")
+        if reader.integer() != len(self.nodes):
+            raise reader.fail(f"nodes are numbered in order: expected %{len(self.nodes)}")
+        reader.expect("=")
+        self.nodes.append(self._node(reader))
+
+    def _node(self, reader: Reader) -> Node:
+        name = reader.expect_sort("word", "an operation")
+        if name not in REGISTRY:
+            raise reader.fail(f"there is no operation {name!r}")
+        op, inputs, attrs = REGISTRY[name], self._inputs(reader), _attributes(reader)
+        node = self._declared_node(reader, op, attrs) or make(op, inputs, **attrs)
+        if reader.skip(":"):
+            written = f"{reader.text}{reader.line[reader.at :]}"
+            if written != str(node.type):
+                raise reader.fail(f"its type is written {written}, its operation gives {node.type}")
+        elif reader.sort != "end":
+            raise reader.unexpected("an attribute or a type")
+        if fault := node_fault(node):
+            raise reader.fail(f"{name}: {fault}")
+        return node
+
+    def _inputs(self, reader: Reader) -> tuple[Node, ...]:
+        reader.expect("(")
+        inputs: list[Node] = []
+        while not reader.skip(")"):
+            inputs.append(self._reference(reader))
+            if not reader.skip(","):
+                reader.expect(")")
+                break
+        return tuple(inputs)
+
+    def _reference(self, reader: Reader) -> Node:
+        reader.expect("%")
+        place = reader.integer()
+        if place >= len(self.nodes):
+            raise reader.fail(f"%{place} is used before it is made")
+        return self.nodes[place]
+
+    def _declared_node(self, reader: Reader, op: Op, attrs: dict[str, Any]) -> Node | None:
+        """The node given for a declaration, if there is one; else the declaration gets a value."""
+        declaration = attrs.get("declaration")
+        if not isinstance(declaration, Declaration):
+            return None
+        if op.name in ("input", "flag", *CARRIED) and declaration.role != op.name:
+            raise reader.fail(f"{op.name} cannot be declared as {declaration.role}")
+        given = self.declared.get(declaration.name)
+        if given is not None:
+            self.used.add(declaration.name)
+            new = {**attrs, "declaration": given.attrs.get("declaration")}
+            if given.op is not op or given.attrs != new:
+                raise reader.fail(f"the node given for {declaration} differs: {given!r}")
+            return given
+        if declaration.role in CARRIED:
+            declaration.value = self._initial(declaration.name, attrs)
+        return None
+
+    def _initial(self, name: str, attrs: dict[str, Any]) -> np.ndarray:
+        value = np.zeros(attrs["shape"], attrs["dtype"].numpy)
+        if name in self.values:
+            self.used.add(name)
+            given = np.asarray(self.values[name])
+            if given.shape != value.shape or not np.can_cast(given.dtype, value.dtype, "same_kind"):
+                raise ParseError(
+                    f"the value given for {name!r} is {given.dtype} {shape_text(given.shape)}, "
+                    f"expected {value.dtype} {shape_text(value.shape)}"
+                )
+            value[...] = given
+        return value
+
+    def _part(self, reader: Reader) -> None:
+        head = reader.expect_sort("word", "a node or a list")
+        if head not in ("inputs", "outputs", "updates") or head in self.parts:
+            raise reader.fail(f"expected a node, or inputs, outputs or updates once; got {head!r}")
+        items: list[tuple[Node, ...]] = []
+        while reader.sort != "end":
+            item = [self._reference(reader)]
+            if head == "updates":
+                reader.expect("=")
+                item.append(self._reference(reader))
+            items.append(tuple(item))
+            if reader.sort != "end":
+                reader.expect(",")
+        self.parts[head] = items
+
+    def finish(self, number: int) -> Graph:
+        for head in ("inputs", "outputs"):
+            if head not in self.parts:
+                raise ParseError(f"line {number}: the text ends without its {head}")
+        if unknown := sorted({*self.values, *self.declared} - self.used):
+            raise ArgumentError(f"parse: the text declares nothing called {unknown[0]!r}")
+        graph = Graph(
+            tuple(node for (node,) in self.parts["inputs"]),
+            tuple(node for (node,) in self.parts["outputs"]),
+            tuple((state, new) for state, new in self.parts.get("updates", ())),
+        )
+        for fault, node in list_faults(graph):
+            raise ParseError(f"line {number}: {node!r}: {fault}")
+        return graph
+
+
+def _attributes(reader: Reader) -> dict[str, Any]:
+    attrs: dict[str, Any] = {}
+    while reader.sort == "word":
+        name = reader.take()
+        if name in attrs:
+            raise reader.fail(f"the attribute {name} is given twice")
+        reader.expect("=")
+        attrs[name] = reader.value()
+    return attrs

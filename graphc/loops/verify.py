@@ -1,0 +1,117 @@
+"""The verifier of loop programs: names are bound once before use, dtypes agree, arguments exist."""
+
+from __future__ import annotations
+
+from graphc.errors import VerificationError
+from graphc.loops.ir import (
+    PARALLEL,
+    REDUCING,
+    Accumulator,
+    Apply,
+    Argument,
+    Check,
+    Expression,
+    Kernel,
+    Let,
+    Load,
+    Loop,
+    RandomBits,
+    Statement,
+    Store,
+    Variable,
+)
+
+
+def verify(kernel: Kernel) -> None:
+    """Raise VerificationError if the kernel breaks a rule of the loop IR."""
+    _block(kernel, kernel.body, {}, parallel=False)
+
+
+def _fail(text: str) -> None:
+    raise VerificationError(f"loop program: {text}")
+
+
+def _expression(kernel: Kernel, value: Expression, scope: dict[str, str]) -> None:
+    if isinstance(value, Variable):
+        if scope.get(value.name) != value.dtype:
+            _fail(f"{value.name} is used as {value.dtype}, bound as {scope.get(value.name)}")
+    elif isinstance(value, Argument):
+        if not 0 <= value.position < len(kernel.scalars):
+            _fail(f"scalar argument {value.position} of {len(kernel.scalars)}")
+        if kernel.scalars[value.position] != value.dtype:
+            _fail(f"scalar argument {value.position} is {kernel.scalars[value.position]}")
+    elif isinstance(value, Load):
+        _buffer(kernel, value.buffer, value.dtype)
+        _index(kernel, value.index, scope)
+    elif isinstance(value, Apply):
+        for operand in value.operands:
+            _expression(kernel, operand, scope)
+    elif isinstance(value, RandomBits):
+        for part in (value.seed, value.use, value.index):
+            _index(kernel, part, scope)
+
+
+def _buffer(kernel: Kernel, number: int, dtype: str, written: bool = False) -> None:
+    if not 0 <= number < len(kernel.buffers):
+        _fail(f"buffer {number} of {len(kernel.buffers)}")
+    buffer = kernel.buffers[number]
+    if buffer.dtype != dtype or (written and not buffer.written):
+        _fail(f"buffer {number} is {buffer}, used as {dtype}{' for writing' if written else ''}")
+
+
+def _index(kernel: Kernel, value: Expression, scope: dict[str, str]) -> None:
+    _expression(kernel, value, scope)
+    if value.dtype != "int64":
+        _fail(f"an index must be int64, got {value.dtype}")
+
+
+def _bind(scope: dict[str, str], name: str, dtype: str) -> None:
+    if name in scope:
+        _fail(f"{name} is bound twice")
+    scope[name] = dtype
+
+
+def _block(
+    kernel: Kernel, body: tuple[Statement, ...], scope: dict[str, str], parallel: bool
+) -> None:
+    for statement in body:
+        if isinstance(statement, Let):
+            _expression(kernel, statement.value, scope)
+            _bind(scope, statement.name, statement.value.dtype)
+        elif isinstance(statement, Store):
+            _index(kernel, statement.index, scope)
+            _expression(kernel, statement.value, scope)
+            _buffer(kernel, statement.buffer, statement.value.dtype, written=True)
+        elif isinstance(statement, Check):
+            for part in (statement.condition, statement.code, statement.detail):
+                _expression(kernel, part, scope)
+        else:
+            _loop(kernel, statement, scope, parallel)
+
+
+def _loop(kernel: Kernel, loop: Loop, scope: dict[str, str], parallel: bool) -> None:
+    axis = loop.axis
+    _index(kernel, axis.start, scope)
+    _index(kernel, axis.stop, scope)
+    if axis.kind == PARALLEL and parallel:
+        _fail(f"parallel axis {axis.name} inside another")
+    if (axis.kind == REDUCING) != bool(loop.accumulators):
+        _fail(f"axis {axis.name} is {axis.kind} with {len(loop.accumulators)} accumulators")
+    inner = dict(scope)
+    _bind(inner, axis.name, "int64")
+    _block(kernel, loop.body, inner, parallel or axis.kind == PARALLEL)
+    for accumulator in loop.accumulators:
+        _accumulator(kernel, accumulator, scope, inner)
+
+
+def _accumulator(
+    kernel: Kernel, accumulator: Accumulator, scope: dict[str, str], inner: dict[str, str]
+) -> None:
+    _expression(kernel, accumulator.identity, scope)
+    _expression(kernel, accumulator.value, inner)
+    if accumulator.value.dtype != accumulator.dtype:
+        _fail(f"accumulator {accumulator.name} is {accumulator.dtype}, takes {accumulator.value.dtype}")
+    _bind(scope, accumulator.name, accumulator.dtype)
+    if accumulator.index is not None:
+        _index(kernel, accumulator.index, inner)
+        _bind(scope, accumulator.name + "_index", "int64")

@@ -1,0 +1,198 @@
+"""The rewriting engine: rules from a table, applied to every node until none fits.
+
+A node is rewritten after its inputs, and what a rule makes is rewritten in its turn, so the result is a fixed point of
+all rules. The walk keeps its own stack (a chain of 100,000 nodes is as good as one of ten) and a budget: rules that
+undo each other are an error that names them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+
+from graphc.errors import ArgumentError, VerificationError
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node
+from graphc.ir.op import Op
+from graphc.ir.shape import TupleType
+from graphc.ir.site import inherit_sites, written_at
+from graphc.ir.traverse import remake, topological
+from graphc.ops.layout import broadcast_to
+from graphc.rewrite.explain import Explanation, Step, brief, record, why
+from graphc.rewrite.rule import PHASES, Context, Rule
+from graphc.rewrite.table import RULES
+
+__all__ = ["PHASES", "RULES", "Explanation", "Step", "rewrite", "rewrite_nodes", "simplify", "why"]
+
+# Rule applications allowed for each node that a graph has at first, plus a start.
+_APPLICATIONS_PER_NODE = 100
+_APPLICATIONS = 10_000
+# A rule that looks at how often a node is used may fit only after others have removed uses.
+_ROUNDS = 4
+
+
+class _Rewriter:
+    """Normal forms under a set of rules."""
+
+    def __init__(self, rules: Sequence[Rule], context: Context, budget: int) -> None:
+        self.rules = rules
+        self.by_root: dict[Op, list[Rule]] = {}
+        self.context = context
+        self.budget = budget
+        self.normal: dict[Node, Node] = {}
+        self.steps: list[Step] = []
+        # Nodes whose normal form is that of another node, with the rule that said so.
+        self.pending: dict[Node, tuple[Node, str]] = {}
+
+    def normal_form(self, root: Node) -> Node:
+        """The node that no rule fits any more, and none of its inputs."""
+        stack = [root]
+        while stack:
+            node = stack[-1]
+            if node in self.normal:
+                stack.pop()
+            elif node in self.pending:
+                self._resolve(node, stack)
+            else:
+                missing = [source for source in node.inputs if source not in self.normal]
+                if missing:
+                    self._push(missing, stack)
+                else:
+                    self._visit(node)
+        return self.normal[root]
+
+    def _resolve(self, node: Node, stack: list[Node]) -> None:
+        target, _ = self.pending[node]
+        if target in self.normal:
+            self.normal[node] = self.normal[target]
+            del self.pending[node]
+            stack.pop()
+        else:
+            self._push([target], stack)
+
+    def _push(self, nodes: list[Node], stack: list[Node]) -> None:
+        for node in nodes:
+            if node in self.pending:
+                self._looping(node)
+        stack.extend(nodes)
+
+    def _visit(self, node: Node) -> None:
+        new = remake(node, tuple(self.normal[source] for source in node.inputs))
+        if new is not node:
+            self.pending[node] = (new, "")
+            return
+        rules = self._rules_for(node.op)
+        if rules:
+            with inherit_sites(node.sites):
+                for rule in rules:
+                    made = rule.apply(node, self.context)
+                    if made is not None and made is not node:
+                        self._applied(rule, node, _fitted(made, node, rule))
+                        return
+        self.normal[node] = node
+
+    def _rules_for(self, op: Op) -> list[Rule]:
+        known = self.by_root.get(op)
+        if known is None:
+            known = [rule for rule in self.rules if op in rule.roots or op.kind in rule.roots]
+            self.by_root[op] = known
+        return known
+
+    def _applied(self, rule: Rule, node: Node, made: Node) -> None:
+        self.steps.append(record(rule.name, node, made))
+        self.pending[node] = (made, rule.name)
+        self.budget -= 1
+        if self.budget < 0:
+            recent = Counter(step.rule for step in self.steps[-200:])
+            names = ", ".join(name for name, _ in recent.most_common(3))
+            raise VerificationError(
+                f"rewriting does not end: the rules applied last are {names}; switch one off with "
+                f"disabled=[...]. It was rewriting {brief(node)}.{written_at(node.sites)}"
+            )
+
+    def _looping(self, node: Node) -> None:
+        names = list(dict.fromkeys(rule for _, rule in self.pending.values() if rule))
+        raise VerificationError(
+            f"rewriting goes in a circle at {brief(node)}: the rules {', '.join(names[-6:])} undo each "
+            f"other; switch one off with disabled=[...].{written_at(node.sites)}"
+        )
+
+
+def _fitted(made: Node, node: Node, rule: Rule) -> Node:
+    """The new node in the old one's shape; a rule that changes the dtype is an error."""
+    if made.type == node.type:
+        return made
+    both_arrays = not isinstance(made.type, TupleType) and not isinstance(node.type, TupleType)
+    if both_arrays and made.dtype is node.dtype:
+        return broadcast_to(made, node.shape)
+    raise VerificationError(
+        f"rule {rule.name} made {made.type} from {node.type} in {brief(node)}.{written_at(node.sites)}"
+    )
+
+
+def _chosen(phases: Sequence[str], disabled: Collection[str]) -> list[Rule]:
+    names = {rule.name for rule in RULES} | set(PHASES)
+    for name in (*phases, *disabled):
+        if name not in names:
+            raise ArgumentError(
+                f"rewrite: no rule or phase is called {name!r}; phases are {', '.join(PHASES)}, "
+                f"rules are listed in docs/rewriting.md"
+            )
+    wanted = set(phases) - set(disabled)
+    return [rule for rule in RULES if rule.phase in wanted and rule.name not in disabled]
+
+
+def _use_counts(roots: Sequence[Node]) -> Mapping[Node, int]:
+    counts: Counter[Node] = Counter(roots)
+    for node in topological(roots):
+        counts.update(set(node.inputs))
+    return counts
+
+
+def rewrite_nodes(
+    roots: Sequence[Node], phases: Sequence[str] = PHASES, disabled: Collection[str] = ()
+) -> tuple[list[Node], tuple[Step, ...]]:
+    """The roots rewritten together, and the log of the rules applied."""
+    rules = _chosen(phases, disabled)
+    context, steps, current = Context(), [], list(roots)
+    size = len(topological(current))
+    for count in range(1, len(PHASES) + _ROUNDS):
+        enabled = [rule for rule in rules if rule.phase in PHASES[:count]]
+        context.users = _use_counts(current)
+        budget = _APPLICATIONS + _APPLICATIONS_PER_NODE * size
+        rewriter = _Rewriter(enabled, context, budget)
+        new = [rewriter.normal_form(root) for root in current]
+        steps.extend(rewriter.steps)
+        settled = count >= len(PHASES) and new == current
+        current = new
+        if settled:
+            break
+    return current, tuple(steps)
+
+
+def rewrite(graph: Graph, phases: Sequence[str] = PHASES, disabled: Collection[str] = ()) -> Graph:
+    """The graph with its outputs and new state values rewritten, in all phases by default.
+
+    `phases` names those to run, in the order of `PHASES`; `disabled` switches off rules or phases by name. The log of
+    the result holds a `Step` for each rule applied. Raises ArgumentError for an unknown name and VerificationError,
+    naming the rules, if rewriting does not end.
+    """
+    roots, steps = rewrite_nodes(graph.roots, phases, disabled)
+    changed = graph.with_roots(roots)
+    return Graph(changed.inputs, changed.outputs, changed.updates, (*graph.log, *steps))
+
+
+def simplify(y: Node) -> Node:
+    """The node in its simplest known form: all phases of rewriting.
+
+    What this may change (a rounding, a domain) and what never is on the page docs/rewriting.md.
+
+    >>> from graphc.ops import input, log, exp
+    >>> x = input("x")
+    >>> simplify(log(exp(x))) is x
+    True
+    """
+    if not isinstance(y, Node):
+        raise ArgumentError(f"simplify: expected a node, got {type(y).__name__}")
+    (result,), _ = rewrite_nodes([y])
+    return result

@@ -1,0 +1,95 @@
+"""Why a node is there: the rules that made it.
+
+The log holds text, not nodes, and is kept beside the nodes that the rules made: it goes when they go.
+"""
+
+from __future__ import annotations
+
+import weakref
+from dataclasses import dataclass
+
+from graphc.errors import ArgumentError
+from graphc.ir.node import Node
+from graphc.ir.op import ATOM
+from graphc.ir.site import Site
+from graphc.ir.traverse import topological
+from graphc.ops.source import constant_op
+from graphc.rewrite.pattern import write
+
+# Operations shown below the top of a node's text, and steps kept for a node: enough to recognise the line.
+_LEVELS = 4
+_STEPS = 16
+_NODES = 64
+
+
+@dataclass(frozen=True)
+class Step:
+    """One rewrite: the rule, what was there, what came, and the lines that were written."""
+
+    rule: str
+    before: str
+    after: str
+    sites: tuple[Site, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.rule}: {self.before}  =>  {self.after}"
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The rules that made a node and the nodes it is computed from, inner ones first."""
+
+    node: str
+    steps: tuple[Step, ...]
+
+    def __str__(self) -> str:
+        if not self.steps:
+            return f"{self.node}: no rule made this; it is as it was written"
+        lines = [f"{self.node}:"]
+        for step in self.steps:
+            sites = f"  ({', '.join(map(str, step.sites))})" if step.sites else ""
+            lines.append(f"  {step}{sites}")
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+
+_history: weakref.WeakKeyDictionary[Node, tuple[Step, ...]] = weakref.WeakKeyDictionary()
+
+
+def brief(node: Node, levels: int = _LEVELS) -> str:
+    """The node as text, a few operations deep; what lies deeper is an ellipsis."""
+    return _brief(node, levels)[0]
+
+
+def _brief(node: Node, levels: int) -> tuple[str, int]:
+    if node.declaration is not None:
+        return node.name, ATOM
+    if node.op is constant_op:
+        array = node.attrs["value"].array
+        return (f"{array.item():g}" if array.size == 1 else f"const{array.shape}"), ATOM
+    if levels == 0 and node.inputs:
+        return "…", ATOM
+    return write(node.op, [_brief(source, levels - 1) for source in node.inputs], node)
+
+
+def record(rule: str, before: Node, after: Node) -> Step:
+    """Enter in the log that `rule` made `after` from `before`."""
+    step = Step(rule, brief(before), brief(after), before.sites)
+    if after.inputs and after not in _history:
+        _history[after] = (*_history.get(before, ()), step)[-_STEPS:]
+    return step
+
+
+def why(y: Node) -> Explanation:
+    """The rules that made `y` and the nodes it is computed from, with the lines that were written.
+
+    Prints as text; `.steps` holds the records. A node that no rule made has none.
+    """
+    if not isinstance(y, Node):
+        raise ArgumentError(f"why: expected a node, got {type(y).__name__}")
+    steps: dict[Step, None] = {}
+    made = [node for node in topological([y]) if node in _history]
+    for node in made[-_NODES:]:
+        steps.update(dict.fromkeys(_history[node]))
+    return Explanation(brief(y), tuple(steps))

@@ -1,0 +1,133 @@
+"""What is known of a node without evaluating it: numbers, scalars, signs, finiteness.
+
+Every answer looks at a bounded part of the graph below the node; "no" may mean "not proved".
+"""
+
+from __future__ import annotations
+
+from graphc.ir.dtype import bool_
+from graphc.ir.node import Node
+from graphc.ir.shape import TupleType
+from graphc.ops import composite, indexing, layout, reduction, scalar
+from graphc.ops.elementwise import ElementwiseOp, cast_op
+from graphc.ops.source import constant_op, size_op
+
+_DEPTH = 6
+# Operations that move or repeat elements, or choose some: the signs of the result are those of the operand.
+_SELECTING = frozenset(
+    [layout.reshape_op, layout.transpose_op, layout.broadcast_op, layout.slice_op, indexing.pick_op]
+)
+_BOUNDED = frozenset([reduction.one_hot_op, size_op])
+
+
+def number(node: Node) -> float | int | None:
+    """The number that a constant of one element holds, None for any other node (and for a bool)."""
+    if node.op is not constant_op:
+        return None
+    array = node.attrs["value"].array
+    if array.size != 1 or array.dtype.kind == "b":
+        return None
+    value: float | int = array.item()
+    return value
+
+
+def truth(node: Node) -> bool | None:
+    """The truth value that a bool constant of one element holds, None for any other node."""
+    if node.op is not constant_op:
+        return None
+    array = node.attrs["value"].array
+    return bool(array.item()) if array.size == 1 and array.dtype.kind == "b" else None
+
+
+def is_scalar(node: Node) -> bool:
+    """Whether the node is an array without axes."""
+    return not isinstance(node.type, TupleType) and node.type.shape == ()
+
+
+def is_float(node: Node) -> bool:
+    """Whether the node is an array of floats."""
+    return not isinstance(node.type, TupleType) and node.type.dtype.is_float
+
+
+def is_positive(node: Node, depth: int = _DEPTH) -> bool:
+    """Whether exact arithmetic gives a number > 0 for every finite input (floats may underflow to 0)."""
+    value = number(node)
+    if value is not None:
+        return value > 0
+    op = node.op
+    if op is composite.softmax_op or (isinstance(op, ElementwiseOp) and "positive" in op.properties):
+        return True
+    if depth == 0:
+        return False
+    if op in _SELECTING or op is scalar.sqrt or op is scalar.square:
+        return is_positive(node.inputs[0], depth - 1)
+    if op in (scalar.multiply, scalar.divide):
+        return all(is_positive(source, depth - 1) for source in node.inputs)
+    if op is scalar.add:
+        a, b = node.inputs
+        return (is_positive(a, depth - 1) and is_nonnegative(b, depth - 1)) or (
+            is_positive(b, depth - 1) and is_nonnegative(a, depth - 1)
+        )
+    return False
+
+
+def is_nonnegative(node: Node, depth: int = _DEPTH) -> bool:
+    """Whether exact arithmetic gives a number >= 0 for every finite input."""
+    value = number(node)
+    if value is not None:
+        return value >= 0
+    op = node.op
+    if op in _BOUNDED or (isinstance(op, ElementwiseOp) and "nonnegative" in op.properties):
+        return True
+    if op is composite.softmax_op:
+        return True
+    if depth == 0:
+        return False
+    if op is cast_op:
+        source = node.inputs[0]
+        return source.dtype is bool_ or is_nonnegative(source, depth - 1)
+    linear = op in _SELECTING or op in (reduction.sum_op, reduction.mean_op)
+    if linear or op in (scalar.multiply, scalar.divide, scalar.add):
+        return all(is_nonnegative(source, depth - 1) for source in node.inputs[:2])
+    return False
+
+
+def is_finite(node: Node, depth: int = _DEPTH) -> bool:
+    """Whether no input whatever, inf and nan included, makes an element inf or nan."""
+    if node.op is constant_op:
+        array = node.attrs["value"].array
+        return array.dtype.kind != "f" or bool((abs(array) < float("inf")).all())
+    if isinstance(node.type, TupleType):
+        return False
+    if not node.dtype.is_float or node.op in _BOUNDED:
+        return True
+    if depth == 0:
+        return False
+    if node.op is cast_op:
+        return not node.inputs[0].dtype.is_float
+    if node.op is scalar.where:
+        return all(is_finite(source, depth - 1) for source in node.inputs[1:])
+    return node.op in _SELECTING and is_finite(node.inputs[0], depth - 1)
+
+
+def is_nonzero(node: Node) -> bool:
+    """Whether a factor may be cancelled: provably positive, or a size (taken to be at least 1)."""
+    return node.op is size_op or is_positive(node)
+
+
+def negated(node: Node) -> Node | None:
+    """The node whose negative this is written as: x for -x, b - a for a - b, None otherwise."""
+    if node.op is scalar.negative:
+        return node.inputs[0]
+    if node.op is scalar.subtract:
+        return scalar.subtract(node.inputs[1], node.inputs[0])
+    return None
+
+
+def are_opposite(a: Node, b: Node) -> bool:
+    """Whether one is written as the negative of the other."""
+    if a.op is scalar.subtract and b.op is scalar.subtract:
+        return a.inputs == (b.inputs[1], b.inputs[0])
+    return (a.op is scalar.negative and a.inputs[0] is b) or (
+        b.op is scalar.negative and b.inputs[0] is a
+    )

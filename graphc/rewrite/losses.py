@@ -1,0 +1,122 @@
+"""Losses: the usual spellings of the two cross-entropies become the one that neither overflows nor takes log(0)."""
+
+from __future__ import annotations
+
+from graphc.ir.node import Node
+from graphc.ops import composite, indexing, reduction, scalar
+from graphc.ops.layout import reshape
+from graphc.rewrite.facts import number
+from graphc.rewrite.rule import Context, Rule, rewrite_node
+
+PHASE = "stabilize"
+UNDERFLOW = "finite where softmax underflows"
+LABELS = "a label outside 0..k-1 is an error, not a row of zeros"
+
+
+def _rowwise(node: Node) -> bool:
+    """Whether a softmax or its logarithm is taken along the last axis."""
+    return bool(node.attrs["axis"] == node.ndim - 1)
+
+
+def _cross_entropy(logits: Node, labels: Node) -> Node:
+    return composite.softmax_cross_entropy(logits, labels)
+
+
+def _picked_log_softmax(node: Node, _: Context) -> Node | None:
+    source, labels = node.inputs
+    if source.op is not composite.log_softmax_op or not _rowwise(source):
+        return None
+    return -_cross_entropy(source.inputs[0], labels)
+
+
+def _log_of_picked(node: Node, _: Context) -> Node | None:
+    (picked,) = node.inputs
+    if picked.op is indexing.pick_op:
+        source, labels = picked.inputs
+        if source.op is composite.softmax_op and _rowwise(source):
+            return -_cross_entropy(source.inputs[0], labels)
+    return None
+
+
+def _one_hot_pair(node: Node, partner: object) -> tuple[Node, Node] | None:
+    """Labels and x of onehot(labels) * partner(x), along the last axis."""
+    if node.op is not scalar.multiply:
+        return None
+    for rows, source in (node.inputs, node.inputs[::-1]):
+        if rows.op is reduction.one_hot_op and source.op is partner and _rowwise(source):
+            fits = rows.shape == source.shape
+            return (rows.inputs[0], source.inputs[0]) if fits else None
+    return None
+
+
+def _one_hot_sum(node: Node, _: Context) -> Node | None:
+    found = _one_hot_pair(node.inputs[0], composite.log_softmax_op)
+    axes, last = node.attrs["axes"], node.inputs[0].ndim - 1
+    if found is None or last not in axes or node.attrs["keepdims"]:
+        return None
+    labels, logits = found
+    rest = tuple(axis for axis in axes if axis != last)
+    losses = _cross_entropy(logits, labels)
+    return -(reduction.sum(losses, axis=rest) if rest else losses)
+
+
+def _pick_from_one_hot(node: Node, _: Context) -> Node | None:
+    (product,) = node.inputs
+    found = _one_hot_pair(product, composite.softmax_op)
+    if found is None or node.attrs["axes"] != (product.ndim - 1,):
+        return None
+    labels, logits = found
+    return reshape(indexing.pick(composite.softmax(logits), labels), node.shape)
+
+
+def _logsumexp_less_picked(node: Node, _: Context) -> Node | None:
+    for norm, picked, sign in ((*node.inputs, 1), (*node.inputs[::-1], -1)):
+        if norm.op is not composite.logsumexp_op or picked.op is not indexing.pick_op:
+            continue
+        logits, labels = picked.inputs
+        same = norm.inputs[0] is logits and norm.attrs["axes"] == (logits.ndim - 1,)
+        if same and not norm.attrs["keepdims"]:
+            losses = _cross_entropy(logits, labels)
+            return losses if sign == 1 else -losses
+    return None
+
+
+def _binary(node: Node, _: Context) -> Node | None:
+    for gate, product, sign in ((*node.inputs, 1), (*node.inputs[::-1], -1)):
+        if gate.op is not scalar.softplus or product.op is not scalar.multiply:
+            continue
+        (logits,) = gate.inputs
+        for source, target in (product.inputs, product.inputs[::-1]):
+            if source is logits and target.shape == logits.shape and number(target) is None:
+                losses = composite.sigmoid_cross_entropy(logits, target)
+                return losses if sign == 1 else -losses
+    return None
+
+
+RULES: tuple[Rule, ...] = (
+    rewrite_node(
+        "cross_entropy_from_log_softmax", PHASE, "pick(log_softmax(z), t)", "-softmax_cross_entropy(z, t)",
+        (indexing.pick_op,), _picked_log_softmax, condition="along the last axis",
+    ),
+    rewrite_node(
+        "cross_entropy_from_picked", PHASE, "log(pick(softmax(z), t))", "-softmax_cross_entropy(z, t)",
+        (scalar.log,), _log_of_picked, condition="along the last axis", changes=UNDERFLOW,
+    ),
+    rewrite_node(
+        "cross_entropy_from_one_hot", PHASE, "sum(one_hot(t) * log_softmax(z), axis=-1)",
+        "-softmax_cross_entropy(z, t)", (reduction.sum_op,), _one_hot_sum,
+        condition="along the last axis, and perhaps more", changes=f"{UNDERFLOW}; {LABELS}",
+    ),
+    rewrite_node(
+        "pick_from_one_hot", PHASE, "sum(one_hot(t) * softmax(z), axis=-1)", "pick(softmax(z), t)",
+        (reduction.sum_op,), _pick_from_one_hot, condition="along the last axis", changes=LABELS,
+    ),
+    rewrite_node(
+        "cross_entropy_from_logsumexp", PHASE, "logsumexp(z, axis=-1) - pick(z, t)",
+        "softmax_cross_entropy(z, t)", (scalar.subtract,), _logsumexp_less_picked,
+    ),
+    rewrite_node(
+        "binary_cross_entropy", PHASE, "softplus(z) - t * z", "sigmoid_cross_entropy(z, t)",
+        (scalar.subtract,), _binary, condition="z and t have one shape, t is no constant",
+    ),
+)  # fmt: skip

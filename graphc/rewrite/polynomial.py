@@ -1,0 +1,241 @@
+"""Sums of products: terms with exact coefficients, multiplied out of an arithmetic expression.
+
+Two safeguards make this safe for floats: terms cancel only if multiplying out made one of them (so (x + 1e8) - 1e8 and
+compensated sums stay as they are written), and constants are added only where the sum is exact.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+from graphc.ir.dtype import DType
+from graphc.ir.node import Node
+from graphc.ops import scalar
+from graphc.rewrite.facts import number
+from graphc.rewrite.monomial import Powers, inverted, multiplied, opposite
+
+# What is looked at around one node; more would cost time and seldom finds more.
+_NODES = 20
+_TERMS = 12
+ARITHMETIC = frozenset(
+    [scalar.add, scalar.subtract, scalar.negative, scalar.multiply, scalar.divide, scalar.square]
+)
+_GATES = frozenset([scalar.sigmoid, scalar.softplus, scalar.exp])
+
+
+class Unsuitable(Exception):
+    """The expression is too large, or a cancellation in it was written on purpose."""
+
+
+@dataclass
+class Term:
+    """A coefficient and factors; `made` if multiplying out made it, not the user."""
+
+    coefficient: Fraction
+    powers: Powers
+    made: bool = False
+
+    @property
+    def key(self) -> frozenset[tuple[Node, tuple[int, int]]]:
+        """What like terms share."""
+        return frozenset(self.powers.items())
+
+
+def exact(value: Fraction, dtype: DType) -> bool:
+    """Whether the dtype holds the number."""
+    try:
+        return Fraction(float(dtype.numpy.type(float(value)))) == value
+    except OverflowError:
+        return False
+
+
+class Polynomial:
+    """A sum of terms of one dtype; `lost` holds the families of factors that cancelled."""
+
+    def __init__(self, dtype: DType, terms: Iterable[Term] = ()) -> None:
+        self.dtype = dtype
+        self.lost: set[Node] = set()
+        self._terms: dict[frozenset[tuple[Node, tuple[int, int]]], Term] = {}
+        for term in terms:
+            self.enter(term)
+
+    @property
+    def terms(self) -> list[Term]:
+        """The terms, in the order in which they came."""
+        return list(self._terms.values())
+
+    def enter(self, term: Term) -> None:
+        """Add a term to its like, under the two safeguards."""
+        known = self._terms.get(term.key)
+        if known is None:
+            self._terms[term.key] = term
+            return
+        total = known.coefficient + term.coefficient
+        if known.coefficient * term.coefficient < 0 and not (known.made or term.made):
+            raise Unsuitable
+        if not exact(total, self.dtype):
+            raise Unsuitable
+        if total == 0:
+            self.lost.update(map(family, term.powers))
+            del self._terms[term.key]
+        else:
+            self._terms[term.key] = Term(total, known.powers, known.made or term.made)
+
+    def plus(self, other: Polynomial, sign: int = 1) -> Polynomial:
+        """The sum, or the difference for sign -1."""
+        result = Polynomial(self.dtype, self.terms)
+        result.lost = self.lost | other.lost
+        for term in other.terms:
+            result.enter(Term(sign * term.coefficient, term.powers, term.made))
+        return result
+
+    def times(self, other: Polynomial) -> Polynomial:
+        """The product, multiplied out."""
+        if len(self._terms) * len(other._terms) > _TERMS:
+            raise Unsuitable
+        several = len(self._terms) * len(other._terms) > 1
+        result = Polynomial(self.dtype)
+        result.lost = self.lost | other.lost
+        for a in self._terms.values():
+            for b in other._terms.values():
+                powers = multiplied(a.powers, b.powers)
+                smaller = len(powers) < len(a.powers.keys() | b.powers.keys())
+                made = several or smaller or a.made or b.made
+                result.enter(Term(a.coefficient * b.coefficient, powers, made))
+        return result
+
+    def families(self) -> set[Node]:
+        """What the factors that are left are functions of."""
+        return {family(factor) for term in self._terms.values() for factor in term.powers}
+
+    def substitute(self, factor: Node, replacement: Polynomial) -> Polynomial:
+        """The polynomial with every power of a factor above the line replaced."""
+        result = Polynomial(self.dtype)
+        result.lost = set(self.lost)
+        for term in self.terms:
+            above, below = term.powers.get(factor, (0, 0))
+            rest = {f: power for f, power in term.powers.items() if f is not factor}
+            if below:
+                rest[factor] = (0, below)
+            product = Polynomial(self.dtype, [Term(term.coefficient, rest, term.made)])
+            for _ in range(above):
+                product = product.times(replacement)
+            result = result.plus(product)
+        return result
+
+
+def family(factor: Node) -> Node:
+    """What a factor is a function of, up to its sign: exp(u), sigmoid(-u) and softplus(u) are one family."""
+    if factor.op in _GATES:
+        source = factor.inputs[0]
+        return source.inputs[0] if source.op is scalar.negative else source
+    return factor
+
+
+def complement(node: Node) -> Node | None:
+    """sigmoid(-u) for 1 - sigmoid(u), None for anything else."""
+    if node.op is not scalar.subtract or number(node.inputs[0]) != 1:
+        return None
+    gate = node.inputs[1]
+    return scalar.sigmoid(opposite(gate.inputs[0])) if gate.op is scalar.sigmoid else None
+
+
+@dataclass
+class Region:
+    """The arithmetic around a node: its interior, and the factors at its edge."""
+
+    interior: set[Node] = field(default_factory=set)
+    factors: set[Node] = field(default_factory=set)
+    repeats: bool = False
+
+
+def region(root: Node) -> Region:
+    """The arithmetic that `root` is the result of, as far as it is looked at."""
+    found = Region()
+    families: dict[Node, Node] = {}
+    queue = deque([root])
+    while queue:
+        node = queue.popleft()
+        if node in found.interior:
+            found.repeats = True
+        elif node.op in ARITHMETIC and len(found.interior) < _NODES:
+            found.interior.add(node)
+            queue.extend(node.inputs)
+        elif number(node) is None:
+            found.repeats = found.repeats or node in found.factors
+            found.factors.add(node)
+            for key in _related(node):
+                found.repeats = found.repeats or families.setdefault(key, node) is not node
+    return found
+
+
+def _related(factor: Node) -> Iterable[Node]:
+    """The nodes by which factors that may combine are known to each other."""
+    yield family(factor)
+    if factor.op not in _GATES and factor.inputs:
+        source = factor.inputs[0]
+        yield family(source)
+        if source.inputs:
+            yield family(source.inputs[0])
+
+
+class Expansion:
+    """A node multiplied out, within a region; `spelled` says how the user wrote a complement."""
+
+    def __init__(self, around: Region, dtype: DType) -> None:
+        self.region = around
+        self.dtype = dtype
+        self.spelled: dict[Node, Node] = {}
+
+    def expand(self, node: Node) -> Polynomial:
+        """The polynomial of a node of the region."""
+        value = number(node)
+        if value is not None and abs(value) < float("inf"):
+            return Polynomial(self.dtype, [Term(Fraction(value), {})])
+        if node not in self.region.interior:
+            return self._factor(node)
+        opposite_gate = complement(node)
+        if opposite_gate is not None:
+            self.spelled[opposite_gate] = node
+            return self._factor(opposite_gate)
+        return _EXPANSIONS[node.op](self, *node.inputs)
+
+    def _factor(self, node: Node) -> Polynomial:
+        return Polynomial(self.dtype, [Term(Fraction(1), {node: (1, 0)})])
+
+    def _add(self, a: Node, b: Node) -> Polynomial:
+        return self.expand(a).plus(self.expand(b))
+
+    def _subtract(self, a: Node, b: Node) -> Polynomial:
+        return self.expand(a).plus(self.expand(b), -1)
+
+    def _negative(self, a: Node) -> Polynomial:
+        return Polynomial(self.dtype).plus(self.expand(a), -1)
+
+    def _multiply(self, a: Node, b: Node) -> Polynomial:
+        return self.expand(a).times(self.expand(b))
+
+    def _square(self, a: Node) -> Polynomial:
+        inner = self.expand(a)
+        return inner.times(inner)
+
+    def _divide(self, a: Node, b: Node) -> Polynomial:
+        terms = self.expand(b).terms
+        if len(terms) != 1 or terms[0].coefficient == 0:
+            terms = self._factor(b).terms
+        (term,) = terms
+        inverse = Term(1 / term.coefficient, inverted(term.powers), term.made)
+        return self.expand(a).times(Polynomial(self.dtype, [inverse]))
+
+
+_EXPANSIONS: dict[object, Callable[..., Polynomial]] = {
+    scalar.add: Expansion._add,
+    scalar.subtract: Expansion._subtract,
+    scalar.negative: Expansion._negative,
+    scalar.multiply: Expansion._multiply,
+    scalar.divide: Expansion._divide,
+    scalar.square: Expansion._square,
+}

@@ -1,0 +1,80 @@
+"""What a rewrite rule is: a name, a phase, a pattern beside its result, and what it may change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from graphc.ir.node import Node
+from graphc.ir.op import Op
+from graphc.rewrite.order import Order
+from graphc.rewrite.pattern import Apply, Bindings, Pattern, build, match, text
+
+PHASES = ("canonicalize", "simplify", "stabilize")
+
+
+@dataclass
+class Context:
+    """What a rule may ask of the graph around a node: the canonical order, and how often a node is used."""
+
+    order: Order = field(default_factory=Order)
+    users: Mapping[Node, int] = field(default_factory=dict)
+
+
+Action = Callable[[Node, Context], Node | None]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rewrite: `apply(node, context)` gives the new node, or None where the rule does not fit.
+
+    `pattern` and `result` show it; `condition` says when it applies; `changes` names what it may change beyond
+    rounding. `roots` are the operations it looks at, or their kinds.
+    """
+
+    name: str
+    phase: str
+    pattern: str
+    result: str
+    roots: tuple[Op | str, ...]
+    apply: Action = field(repr=False)
+    condition: str = ""
+    changes: str = ""
+
+
+def rewrite_pattern(
+    name: str,
+    phase: str,
+    pattern: Apply,
+    result: Pattern,
+    *,
+    when: Callable[[Bindings], bool] | None = None,
+    condition: str = "",
+    changes: str = "",
+) -> Rule:
+    """A rule that fills `result` with what matched in `pattern`; `when` is checked, `condition` says it in words."""
+
+    def apply(node: Node, _: Context) -> Node | None:
+        for bound in match(pattern, node):
+            if when is None or when(bound):
+                return build(result, bound, node.dtype)
+        return None
+
+    return Rule(
+        name, phase, text(pattern), text(result), (pattern.op,), apply, condition, changes
+    )
+
+
+def rewrite_node(
+    name: str,
+    phase: str,
+    pattern: str,
+    result: str,
+    roots: tuple[Op | str, ...],
+    apply: Action,
+    *,
+    condition: str = "",
+    changes: str = "",
+) -> Rule:
+    """A rule given by a function, shown as `pattern` and `result`."""
+    return Rule(name, phase, pattern, result, roots, apply, condition, changes)

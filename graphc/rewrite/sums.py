@@ -1,0 +1,232 @@
+"""The normaliser of sums of products: like terms meet, equal factors cancel, common factors are taken out.
+
+This is what turns the gradient of a loss that is spelled out into a - y. A node is multiplied out (see `polynomial`), the
+identities sigmoid(-u) = 1 - sigmoid(u) and softplus(-u) = softplus(u) - u are tried, and the shortest result is
+used if it is shorter than what was there, and if everything that cancelled still occurs in it (so a nan still
+reaches the result).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+
+from graphc.ir.dtype import DType
+from graphc.ir.node import Node
+from graphc.ops import scalar
+from graphc.ops.source import const, constant_op
+from graphc.rewrite.facts import is_float, is_scalar, negated
+from graphc.rewrite.monomial import Powers, cancelled, inverted, multiplied
+from graphc.rewrite.order import Order
+from graphc.rewrite.polynomial import (
+    ARITHMETIC,
+    Expansion,
+    Polynomial,
+    Region,
+    Term,
+    Unsuitable,
+    exact,
+    family,
+    region,
+)
+from graphc.rewrite.rule import Context, Rule, rewrite_node
+
+
+def _normalise(node: Node, context: Context) -> Node | None:
+    if not is_float(node):
+        return None
+    around = region(node)
+    if not around.repeats:
+        return None
+    expansion = Expansion(around, node.dtype)
+    try:
+        polynomial = expansion.expand(node)
+        candidates = [polynomial, *_substituted(polynomial)]
+    except Unsuitable:
+        return None
+    edge = set(map(family, around.factors))
+    best, best_cost = None, _cost(node, edge)
+    for candidate in candidates:
+        if not candidate.terms or not candidate.lost <= candidate.families():
+            continue
+        made = _assembled(candidate, context.order, expansion.spelled)
+        if made is not None and (cost := _cost(made, edge)) < best_cost:
+            best, best_cost = made, cost
+    return best
+
+
+def _factors(polynomial: Polynomial) -> set[Node]:
+    return {factor for term in polynomial.terms for factor in term.powers}
+
+
+def _cost(node: Node, edge: set[Node]) -> int:
+    """The number of nodes down to the edge of a region, that included and constants not."""
+    seen: set[Node] = set()
+    stack = [node]
+    while stack:
+        current = stack.pop()
+        if current in seen or current.op is constant_op:
+            continue
+        seen.add(current)
+        if current not in edge:
+            stack.extend(current.inputs)
+    return len(seen)
+
+
+def _substituted(polynomial: Polynomial) -> Iterator[Polynomial]:
+    """The polynomial over sigmoid(u) alone, or softplus(u) alone, where it holds both u and -u."""
+    dtype = polynomial.dtype
+    present = _factors(polynomial)
+    for factor in sorted(present, key=lambda f: f.number):
+        source = negated(factor.inputs[0]) if factor.op in (scalar.sigmoid, scalar.softplus) else None
+        if source is None:
+            continue
+        mirror = Term(Fraction(1), {factor.op(source): (1, 0)})  # type: ignore[operator]
+        if factor.op is scalar.sigmoid:
+            replacement = [Term(Fraction(1), {}), Term(Fraction(-1), mirror.powers)]
+        else:
+            replacement = [mirror, Term(Fraction(-1), {source: (1, 0)})]
+        try:
+            yield polynomial.substitute(factor, Polynomial(dtype, replacement))
+        except Unsuitable:
+            continue
+
+
+def _assembled(polynomial: Polynomial, order: Order, spelled: dict[Node, Node]) -> Node | None:
+    """The node of a polynomial: common factors outside, positive terms first; None if a constant does not fit."""
+    dtype, terms = polynomial.dtype, polynomial.terms
+    common = _common_powers(terms)
+    scale = _common_scale(terms)
+    rest = []
+    for term in terms:
+        powers = cancelled(multiplied(term.powers, inverted(common))) if common else term.powers
+        rest.append(Term(term.coefficient / scale, _reduced(powers)))
+    writer = _Writer(dtype, order, spelled)
+    try:
+        if len(terms) == 1:
+            return writer.signed(terms[0].coefficient, terms[0].powers)
+        total = writer.sum(rest)
+        return writer.signed(scale, {**common, total: (1, 0)})
+    except Unsuitable:
+        return None
+
+
+def _reduced(powers: Powers) -> Powers:
+    """Powers with what is both above and below removed: after a common factor is taken out of itself."""
+    result = {}
+    for factor, (above, below) in powers.items():
+        common = min(above, below)
+        if above - common or below - common:
+            result[factor] = (above - common, below - common)
+    return result
+
+
+def _common_powers(terms: list[Term]) -> Powers:
+    common = dict(terms[0].powers)
+    for term in terms[1:]:
+        for factor in list(common):
+            above, below = term.powers.get(factor, (0, 0))
+            least = (min(common[factor][0], above), min(common[factor][1], below))
+            if least == (0, 0):
+                del common[factor]
+            else:
+                common[factor] = least
+    return common
+
+
+def _common_scale(terms: list[Term]) -> Fraction:
+    size = abs(terms[0].coefficient)
+    return size if all(abs(term.coefficient) == size for term in terms) else Fraction(1)
+
+
+class _Writer:
+    """Terms written as nodes, in canonical order."""
+
+    def __init__(self, dtype: DType, order: Order, spelled: dict[Node, Node]) -> None:
+        self.dtype = dtype
+        self.order = order
+        self.spelled = spelled
+
+    def constant(self, value: Fraction) -> Node:
+        known = float(self.dtype.numpy.type(float(value)))
+        if known == 0 or abs(known) == float("inf"):
+            raise Unsuitable
+        return const(known, self.dtype)
+
+    def sum(self, terms: list[Term]) -> Node:
+        """Positive terms first, then what is subtracted."""
+        signs = [(term.coefficient > 0, self.product(abs(term.coefficient), term.powers)) for term in terms]
+        added = sorted((n for sign, n in signs if sign), key=self.order.sum_key)
+        taken = sorted((n for sign, n in signs if not sign), key=self.order.sum_key)
+        if not added:
+            return scalar.negative(_chain(scalar.add, taken))
+        result = _chain(scalar.add, added)
+        for node in taken:
+            result = scalar.subtract(result, node)
+        return result
+
+    def signed(self, coefficient: Fraction, powers: Powers) -> Node:
+        """A term with its sign outside."""
+        value = self.product(abs(coefficient), powers)
+        return value if coefficient > 0 else scalar.negative(value)
+
+    def product(self, coefficient: Fraction, powers: Powers) -> Node:
+        """coefficient * scalars * (arrays / scalars)."""
+        scalars = {f: p for f, p in powers.items() if is_scalar(f)}
+        arrays = {f: p for f, p in powers.items() if not is_scalar(f)}
+        above, below = self._sides(arrays)
+        outer, divisor = self._sides(scalars)
+        value = above
+        if below is not None:
+            value = scalar.divide(1 if value is None else value, below)
+        if divisor is not None:
+            if value is None and outer is not None:
+                value, outer = outer, None
+            value = scalar.divide(1 if value is None else value, divisor)
+        if outer is not None:
+            value = outer if value is None else scalar.multiply(outer, value)
+        return self._scaled(coefficient, value)
+
+    def _scaled(self, coefficient: Fraction, value: Node | None) -> Node:
+        if value is None:
+            return self.constant(coefficient)
+        if coefficient == 1:
+            return value
+        whole = Fraction(coefficient.denominator)
+        if coefficient.numerator == 1 and exact(whole, self.dtype):
+            return scalar.divide(value, self.constant(whole))
+        return scalar.multiply(self.constant(coefficient), value)
+
+    def _sides(self, powers: Powers) -> tuple[Node | None, Node | None]:
+        factors = sorted(powers, key=self.order.product_key)
+        above = [_power(self.spelled.get(f, f), powers[f][0]) for f in factors if powers[f][0]]
+        below = [_power(self.spelled.get(f, f), powers[f][1]) for f in factors if powers[f][1]]
+        return (
+            _chain(scalar.multiply, above) if above else None,
+            _chain(scalar.multiply, below) if below else None,
+        )
+
+
+def _chain(op: object, nodes: list[Node]) -> Node:
+    result = nodes[0]
+    for node in nodes[1:]:
+        result = op(result, node)  # type: ignore[operator]
+    return result
+
+
+def _power(node: Node, exponent: int) -> Node:
+    """A positive whole power, by squaring."""
+    if exponent == 1:
+        return node
+    half = scalar.square(_power(node, exponent // 2))
+    return half if exponent % 2 == 0 else scalar.multiply(node, half)
+
+
+RULES: tuple[Rule, ...] = (
+    rewrite_node(
+        "sum_of_products", "simplify", "p * (1 - y / p)", "p - y", tuple(ARITHMETIC - {scalar.square}),
+        _normalise,
+        condition="the result has fewer nodes; p is provably nonzero; what cancels still occurs",
+        changes="finite where p underflows or is nan; a size is taken to be at least 1",
+    ),
+)  # fmt: skip

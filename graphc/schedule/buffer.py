@@ -1,0 +1,115 @@
+"""Buffers, and views of them: a base, an offset, and a stride for each axis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from graphc.ir.dim import Dim, product
+from graphc.ir.dtype import DType
+from graphc.ir.node import Node
+from graphc.ir.op import Op
+from graphc.ir.shape import Shape
+from graphc.ops.layout import broadcast_op, reshape_op, slice_op, transpose_op
+from graphc.schedule.index import row_major_strides, unit_axes_only
+
+# Where a buffer lives: planned in the arena, fed by the call, carried by a declaration, made for the
+# caller, or fixed when the program is compiled.
+ARENA, INPUT, CARRIED, OUTPUT, CONSTANT = "arena", "input", "carried", "output", "constant"
+
+
+@dataclass(eq=False)
+class Buffer:
+    """Contiguous memory for one array; `node` is the declaration or constant whose value it is."""
+
+    dtype: DType
+    elements: Dim
+    home: str
+    node: Node | None = None
+    position: int = 0
+
+
+@dataclass(frozen=True)
+class View:
+    """An array inside a buffer: element (i, j, ...) lies at offset + i * strides[0] + j * strides[1] + ..."""
+
+    buffer: Buffer
+    shape: Shape
+    strides: tuple[Dim, ...]
+    offset: Dim = 0
+
+    @property
+    def contiguous(self) -> bool:
+        """Whether elements follow each other in row-major order without gaps."""
+        wanted = row_major_strides(self.shape)
+        return all(
+            stride == want or dim == 1
+            for stride, want, dim in zip(self.strides, wanted, self.shape, strict=True)
+        )
+
+
+def whole(buffer: Buffer, shape: Shape) -> View:
+    """The view of a whole buffer."""
+    return View(buffer, shape, row_major_strides(shape))
+
+
+VIEW_OPS: frozenset[Op] = frozenset((transpose_op, reshape_op, broadcast_op, slice_op))
+
+
+def view_through(node: Node, source: View) -> View | None:
+    """The view of a layout node, given the view of its input; None where elements would have to move."""
+    attrs = node.attrs
+    if node.op is transpose_op:
+        axes = attrs["axes"]
+        return View(
+            source.buffer, node.shape, tuple(source.strides[axis] for axis in axes), source.offset
+        )
+    if node.op is broadcast_op:
+        extra = node.ndim - len(source.shape)
+        kept = tuple(
+            0 if dim == 1 and full != 1 else stride
+            for dim, full, stride in zip(source.shape, node.shape[extra:], source.strides, strict=True)
+        )
+        return View(source.buffer, node.shape, (0,) * extra + kept, source.offset)
+    if node.op is slice_op:
+        offset: Dim = source.offset
+        strides: list[Dim] = []
+        for (start, _, step), stride in zip(attrs["bounds"], source.strides, strict=True):
+            offset = offset + stride * start
+            strides.append(stride * step)
+        return View(source.buffer, node.shape, tuple(strides), offset)
+    if node.op is reshape_op and unit_axes_only(source.shape, node.shape):
+        kept_strides = iter(
+            [s for s, dim in zip(source.strides, source.shape, strict=True) if dim != 1]
+        )
+        strides = [1 if dim == 1 else next(kept_strides) for dim in node.shape]
+        return View(source.buffer, node.shape, tuple(strides), source.offset)
+    if node.op is reshape_op and source.contiguous:
+        return View(source.buffer, node.shape, row_major_strides(node.shape), source.offset)
+    return None
+
+
+def elements(shape: Shape) -> Dim:
+    """The number of elements of a shape."""
+    return product(shape)
+
+
+def matrix_layout(view: View) -> tuple[bool, Dim] | None:
+    """(transposed, leading dimension) if a matrix product can read the last two axes in place, else None."""
+    if len(view.shape) < 2 or not _one_batch_stride(view):
+        return None
+    (rows, columns), (row, column) = view.shape[-2:], view.strides[-2:]
+    if column == 1 or columns == 1:
+        # A row vector has no second row: any leading dimension that is long enough will do.
+        leading = columns if rows == 1 else row
+        return (False, leading) if column == 1 or row == 1 == columns or rows == 1 else None
+    if row == 1 or rows == 1:
+        return (True, rows if columns == 1 else column) if row == 1 else None
+    return None
+
+
+def _one_batch_stride(view: View) -> bool:
+    """Whether the axes before the last two can be walked as one."""
+    shape, strides = view.shape[:-2], view.strides[:-2]
+    return all(
+        strides[axis] == strides[axis + 1] * shape[axis + 1] for axis in range(len(shape) - 1)
+    )

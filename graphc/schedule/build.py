@@ -1,0 +1,246 @@
+"""Building a schedule: anchors, groups, order, memory in place, and at last the kernels."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from graphc.ir.dtype import int32
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node, make
+from graphc.ir.shape import TupleType
+from graphc.ops.routine import item_op
+from graphc.ops.scalar import copy as copy_op
+from graphc.ops.source import constant_op, input_op
+from graphc.schedule.analysis import (
+    DECLARED,
+    EXPENSIVE,
+    Anchors,
+    find_anchors,
+    is_leaf,
+    is_view,
+    step_operands,
+)
+from graphc.schedule.buffer import (
+    ARENA,
+    CARRIED,
+    CONSTANT,
+    INPUT,
+    OUTPUT,
+    VIEW_OPS,
+    Buffer,
+    View,
+    elements,
+    view_through,
+    whole,
+)
+from graphc.schedule.contract import product_op
+from graphc.schedule.group import Group, Grouping, Step, in_inner_loop
+from graphc.schedule.lower import GroupLowering, anchor_demands
+from graphc.schedule.order import Ordering
+from graphc.schedule.reuse import reuse_memory
+from graphc.schedule.scatter import lower_scatter
+from graphc.schedule.schedule import Copy, KernelCall, Product, Routine, Schedule, ScheduledStep
+
+# Storing shared values changes the groups, which may share other values: it settles in a few rounds.
+_ROUNDS = 8
+
+
+def schedule(graph: Graph) -> Schedule:
+    """The schedule of a graph of primitive operations."""
+    graph = _own_roots(graph)
+    extra: set[Node] = set()
+    for _ in range(_ROUNDS):
+        anchors = find_anchors(graph, extra)
+        grouping = Grouping(graph, anchors)
+        more = _shared_work(grouping, anchors) - extra
+        if not more:
+            break
+        extra |= more
+    ordering = Ordering(graph, grouping, anchors)
+    return Builder(graph, anchors, grouping, ordering).build()
+
+
+def _own_roots(graph: Graph) -> Graph:
+    """Every root a value computed by this program: an output that is an input, say, is a copy of it."""
+    seen: set[Node] = set()
+    roots = []
+    for root in graph.roots:
+        borrowed = is_leaf(root) or root.op is item_op or is_view(root) or root in seen
+        roots.append(make(copy_op, (root,)) if borrowed else root)
+        seen.add(root)
+    return graph.with_roots(roots)
+
+
+def _shared_work(grouping: Grouping, anchors: Anchors) -> set[Node]:
+    """Expensive values that several kernels, or several loops of one, would compute: they are stored instead."""
+    places: defaultdict[Node, set[tuple[Group, int]]] = defaultdict(set)
+    for step in grouping.steps:
+        if not isinstance(step, Group):
+            continue
+        for anchor in step.anchors:
+            inner = anchor.op.kind == "reduction" or in_inner_loop(step.structure, anchor)
+            loop = step.loop[anchor] if inner else -1
+            for node, _ in anchor_demands(anchors, step, anchor):
+                if anchors.inlined(node) and node.ndim and node is not anchor:
+                    places[node].add((step, loop))
+    heavy = _heavy(places, anchors)
+    shared = {node for node in heavy if len(places[node]) > 1}
+    inside = {
+        source for node in shared for source in node.inputs if places.get(source) == places[node]
+    }
+    return {node for node in shared - inside if node.op.kind in ("elementwise", "random", "indexing")}
+
+
+def _heavy(places: dict[Node, set[tuple[Group, int]]], anchors: Anchors) -> set[Node]:
+    found: set[Node] = set()
+    for node in sorted(places, key=lambda n: n.number):
+        if node.op.name in EXPENSIVE or any(s in found for s in node.inputs if anchors.inlined(s)):
+            found.add(node)
+    return found
+
+
+class Builder:
+    """Gives every anchor its buffer and turns groups and nodes into steps."""
+
+    def __init__(
+        self, graph: Graph, anchors: Anchors, grouping: Grouping, ordering: Ordering
+    ) -> None:
+        self.graph, self.anchors = graph, anchors
+        self.grouping, self.ordering = grouping, ordering
+        self.order = ordering.in_order()
+        self.buffers: dict[Node, Buffer] = {}
+        self._items: dict[tuple[Node, int], Buffer] = {}
+        self._constants: dict[Node, Buffer] = {}
+        self._views: dict[Node, View | None] = {}
+
+    def build(self) -> Schedule:
+        """The schedule."""
+        self._declare()
+        for position, output in enumerate(self.graph.outputs):
+            self.buffers[output] = self._buffer(output, OUTPUT, position)
+        for new, state in self.ordering.in_place.items():
+            self.buffers[new] = self.buffers[state]
+        for step in self.order:
+            for node in self._made_by(step):
+                self.buffers.setdefault(node, self._buffer(node, ARENA))
+        reuse_memory(self.order, self.anchors, self.grouping, self.buffers)
+        steps = [self._step(step) for step in self.order]
+        copies = [
+            Copy(self.buffers[new], self.buffers[state])
+            for state, new in self.graph.updates
+            if new not in self.ordering.in_place
+        ]
+        inputs = tuple(self.buffers[node] for node in self.graph.inputs)
+        states = [n for n in self.buffers if n.op in DECLARED and n.op is not input_op]
+        return Schedule(
+            self.graph,
+            (*steps, *copies),
+            inputs,
+            tuple(self.buffers[node] for node in states),
+            tuple(self.buffers[node] for node in self.graph.outputs),
+            tuple(self._constants.values()),
+        )
+
+    def _buffer(self, node: Node, home: str, position: int = 0) -> Buffer:
+        declared = node if home in (INPUT, CARRIED, CONSTANT) else None
+        return Buffer(node.dtype, elements(node.shape), home, declared, position)
+
+    def _declare(self) -> None:
+        for position, node in enumerate(self.graph.inputs):
+            self.buffers[node] = self._buffer(node, INPUT, position)
+        for node in self.graph.nodes:
+            if node.op in DECLARED and node not in self.buffers:
+                self.buffers[node] = self._buffer(node, CARRIED)
+
+    def _made_by(self, step: Step) -> list[Node]:
+        """The nodes that a step writes to memory."""
+        if not isinstance(step, Group):
+            return [] if isinstance(step.type, TupleType) else [step]
+        return [a for a in step.anchors if self._needs_memory(step, a)]
+
+    def _needs_memory(self, group: Group, anchor: Node) -> bool:
+        """A reduction that only its own kernel uses stays in registers, unless it is accumulated in memory."""
+        if anchor.op.kind != "reduction" or group.structure.kind == "across":
+            return True
+        outside = any(step is not group for step in self.ordering.readers.get(anchor, []))
+        return outside or anchor in self.graph.roots
+
+    # ---- views
+
+    def memory(self, node: Node) -> View | None:
+        """The view of a node that has memory, or that is a reshape or a result of one that has."""
+        if node not in self._views:
+            self._views[node] = self._find_view(node)
+        return self._views[node]
+
+    def _find_view(self, node: Node) -> View | None:
+        if node in self.buffers:
+            return whole(self.buffers[node], node.shape)
+        if node.op is item_op:
+            return whole(self._item(node.inputs[0], node.attrs["index"]), node.shape)
+        if node.op is constant_op:
+            if node not in self._constants:
+                self._constants[node] = self._buffer(node, CONSTANT)
+            return whole(self._constants[node], node.shape)
+        if node.op in VIEW_OPS:
+            source = self.memory(node.inputs[0])
+            return view_through(node, source) if source is not None else None
+        return None
+
+    def _item(self, owner: Node, index: int) -> Buffer:
+        assert isinstance(owner.type, TupleType)
+        key = (owner, index)
+        if key not in self._items:
+            item = owner.type.items[index]
+            self._items[key] = Buffer(item.dtype, elements(item.shape), ARENA)
+        return self._items[key]
+
+    def _required(self, node: Node) -> View:
+        view = self.memory(node)
+        assert view is not None, f"{node!r} has no memory"
+        return view
+
+    # ---- steps
+
+    def _step(self, step: Step) -> ScheduledStep:
+        if isinstance(step, Group):
+            return self._kernel(step)
+        if step.op.kind == "contraction":
+            return self._product(step)
+        if step.op.kind == "routine":
+            return self._routine(step)
+        lowered = lower_scatter(step, self._required)
+        operands = [self._required(n).buffer for n in step_operands(step)]
+        return KernelCall(
+            lowered, (step,), frozenset(operands), frozenset((self.buffers[step],))
+        )
+
+    def _kernel(self, group: Group) -> KernelCall:
+        lowered = GroupLowering(group, self.anchors, self.memory).lower()
+        written = {slot for slot, b in enumerate(lowered.kernel.buffers) if b.written}
+        writes = frozenset(b for slot, b in enumerate(lowered.buffers) if slot in written)
+        return KernelCall(lowered, tuple(group.anchors), frozenset(lowered.buffers), writes)
+
+    def _product(self, node: Node) -> Product:
+        a, b = self._required(node.inputs[0]), self._required(node.inputs[1])
+        scale = node.inputs[2] if node.op is product_op else None
+        target = whole(self.buffers[node], node.shape)
+        return Product(a, b, target, scale, len(node.inputs) == 4, (node,))
+
+    def _routine(self, node: Node) -> Routine:
+        operands = tuple(self._required(source) for source in node.inputs)
+        if isinstance(node.type, TupleType):
+            results = tuple(self._item(node, i) for i in range(len(node.type.items)))
+        else:
+            results = (self.buffers[node],)
+        return Routine(node.op.name, operands, results, _scratch(node), (node,))
+
+
+def _scratch(node: Node) -> tuple[Buffer, ...]:
+    """What LAPACK overwrites: a copy of the matrix, and the pivots."""
+    matrix = node.inputs[0]
+    return (
+        Buffer(matrix.dtype, elements(matrix.shape), ARENA),
+        Buffer(int32, matrix.shape[0], ARENA),
+    )
+

@@ -1,0 +1,312 @@
+"""Fusion: which anchors share a kernel.
+
+A kernel walks the *rows* it shares; inside a row it may loop over *inner* axes several times (a row's maximum, then
+its sum, then its softmax). Three structures cover what is fused:
+
+- map: every element by itself, rows = the shape;
+- row: a reduction over inner axes, and elementwise values of a row or of its elements;
+- across: a reduction over outer axes that keeps the last ones, accumulated row by row, and an epilogue on what is kept.
+
+An anchor joins a group if their structures agree, they share data, each value it takes from the group lies in its own row,
+and no path between them leads outside.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from graphc.ir.dim import Dim
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node
+from graphc.schedule.analysis import Anchors, Demand, demands, is_free, is_step, memory_of, step_operands
+from graphc.schedule.buffer import VIEW_OPS
+from graphc.schedule.index import ZERO, Indices, variable
+
+Dims = tuple[Dim, ...]
+
+
+@dataclass(frozen=True)
+class Structure:
+    """The loops of a kernel: shared rows, inner axes of a row, and kept axes of an across reduction."""
+
+    kind: str  # "map", "row" or "across"
+    rows: Dims
+    inner: Dims = ()
+    kept: Dims = ()
+
+
+@dataclass(eq=False)
+class Group:
+    """Anchors that share a kernel, in order, each with the number of the loop in the row that computes it."""
+
+    structure: Structure
+    anchors: list[Node] = field(default_factory=list)
+    loop: dict[Node, int] = field(default_factory=dict)
+
+
+Step = Group | Node
+
+
+def structure_of(node: Node) -> Structure:
+    """The loops that computing one anchor takes."""
+    if node.op.kind != "reduction":
+        return Structure("map", tuple(dim for dim in node.shape if dim != 1))
+    kept, reduced = split_axes(node)
+    shape = node.inputs[0].shape
+    # An arg reduction carries a value and an index, which one buffer cannot accumulate: it stays in registers.
+    paired = getattr(node.op, "combine", "") in ("argmax", "argmin")
+    last = len(shape) if paired else max(reduced)
+    tail = [axis for axis in kept if axis > last]
+    inner = tuple(shape[axis] for axis in reduced)
+    rows = tuple(shape[axis] for axis in kept if axis < last)
+    if not tail:
+        return Structure("row", rows, inner)
+    return Structure("across", rows, inner, tuple(shape[axis] for axis in tail))
+
+
+def split_axes(node: Node) -> tuple[list[int], list[int]]:
+    """The axes of a reduction's input that are kept (those of length 1 left out) and that are reduced."""
+    shape = node.inputs[0].shape
+    reduced = [axis for axis in node.attrs["axes"] if shape[axis] != 1] or [node.attrs["axes"][-1]]
+    kept = [
+        axis for axis in range(len(shape)) if axis not in node.attrs["axes"] and shape[axis] != 1
+    ]
+    return kept, reduced
+
+
+def merge(first: Structure, second: Structure) -> Structure | None:
+    """The structure that serves both, None if there is none."""
+    if first.kind != "map" and second.kind != "map":
+        return first if first == second else None
+    if first.kind == "map" and second.kind == "map":
+        return first if first.rows == second.rows else None
+    whole, part = (second, first) if first.kind == "map" else (first, second)
+    fits = {
+        "row": (whole.rows, whole.rows + whole.inner),
+        "across": (whole.rows + whole.kept,),
+    }[whole.kind]
+    return whole if part.rows in fits else None
+
+
+def row_variables(structure: Structure) -> list[str]:
+    """The loop variables of the rows."""
+    return [f"i{n}" for n in range(len(structure.rows))]
+
+
+def inner_variables(structure: Structure) -> list[str]:
+    """The loop variables of the inner axes."""
+    return [f"j{n}" for n in range(len(structure.inner))]
+
+
+def kept_variables(structure: Structure) -> list[str]:
+    """The loop variables of the kept axes of an across reduction."""
+    return [f"k{n}" for n in range(len(structure.kept))]
+
+
+def root_indices(structure: Structure, node: Node) -> Indices:
+    """The place of an anchor (of a reduction: of the element it takes) in terms of the loop variables."""
+    rows = row_variables(structure)
+    if node.op.kind == "reduction":
+        kept, reduced = split_axes(node)
+        names = dict(zip(kept, [*rows, *kept_variables(structure)], strict=True))
+        names.update(zip(reduced, inner_variables(structure), strict=True))
+        return tuple(
+            variable(names[axis]) if axis in names else ZERO for axis in range(node.inputs[0].ndim)
+        )
+    return _element_indices(node, element_variables(structure, node))
+
+
+def element_variables(structure: Structure, node: Node) -> list[str]:
+    """The loop variables of an elementwise anchor, one for each axis that is not of length 1."""
+    dims = tuple(dim for dim in node.shape if dim != 1)
+    names = row_variables(structure)
+    if structure.kind == "across":
+        return names + kept_variables(structure)
+    return names if dims == structure.rows else names + inner_variables(structure)
+
+
+def value_indices(structure: Structure, node: Node) -> Indices:
+    """The place of an anchor's own value in terms of the loop variables."""
+    if node.op.kind != "reduction":
+        return root_indices(structure, node)
+    return _element_indices(node, row_variables(structure) + kept_variables(structure))
+
+
+def _element_indices(node: Node, names: list[str]) -> Indices:
+    left = iter(names)
+    return tuple(ZERO if dim == 1 else variable(next(left)) for dim in node.shape)
+
+
+def in_inner_loop(structure: Structure, node: Node) -> bool:
+    """Whether an anchor is computed for each inner element of a row, not once a row."""
+    if structure.kind != "row" or node.op.kind == "reduction":
+        return False
+    return bool(structure.inner) and tuple(d for d in node.shape if d != 1) != structure.rows
+
+
+class Grouping:
+    """Builds the groups of a graph, in topological order of its anchors."""
+
+    def __init__(self, graph: Graph, anchors: Anchors) -> None:
+        self.anchors = anchors
+        self.owner: dict[Node, Step] = {}
+        self.steps: list[Step] = []
+        self.number: dict[Step, int] = {}
+        # For each step a bit mask of the steps that it needs, also indirectly.
+        self.before: dict[Step, int] = {}
+        self._touching: defaultdict[Node, list[Group]] = defaultdict(list)
+        for node in graph.nodes:
+            if is_step(node):
+                self._add_step(node)
+            elif node.op.kind == "reduction" or node in anchors.stored:
+                self._place(node)
+
+    def _new_step(self, step: Step) -> None:
+        self.number[step] = len(self.steps)
+        self.steps.append(step)
+        self.before[step] = 0
+
+    def _add_step(self, node: Node) -> None:
+        self.owner[node] = node
+        self._new_step(node)
+        needs = {self._owner(source) for source in self.operands(node)}
+        self.before[node] = self._closure({step for step in needs if step is not None})
+
+    def operands(self, step: Node) -> list[Node]:
+        """The nodes whose memory a step reads, under views and results of routines."""
+        return [self.base(source) for source in step_operands(step)]
+
+    def operands_of_product(self, step: Node) -> list[Node]:
+        """The nodes whose memory the two factors of a product are."""
+        return [self.base(source) for source in step.inputs[:2]]
+
+    def base(self, node: Node) -> Node:
+        """The node in whose memory an operand of a step lies."""
+        while node.op in VIEW_OPS and node not in self.anchors.stored:
+            node = node.inputs[0]
+        return node
+
+    def _owner(self, node: Node) -> Step | None:
+        node = memory_of(node)
+        if node.op.name == "item":
+            node = node.inputs[0]
+        return self.owner.get(node)
+
+    def _closure(self, direct: set[Step]) -> int:
+        result = 0
+        for step in direct:
+            result |= self.before[step] | (1 << self.number[step])
+        return result
+
+    def needs(self, step: Step, other: Step) -> bool:
+        """Whether `step` can only run after `other`."""
+        return bool(self.before[step] >> self.number[other] & 1)
+
+    def _place(self, node: Node) -> None:
+        structure = structure_of(node)
+        wanted = list(self._demands(structure, node))
+        touched = {n for n, _ in wanted if not is_free(n) and n.ndim}
+        needs = {s for s in (self._owner(n) for n, _ in wanted if n is not node) if s is not None}
+        for group in self._candidates(needs, touched):
+            loop = self._try(group, node, needs)
+            if loop is not None:
+                self._join(group, node, loop, touched, needs)
+                return
+        group = Group(structure)
+        self._new_step(group)
+        self._join(group, node, 0, touched, needs)
+
+    def _demands(self, structure: Structure, node: Node) -> list[Demand]:
+        if node.op.kind == "reduction":
+            return list(demands(self.anchors, node.inputs[0], root_indices(structure, node)))
+        place = root_indices(structure, node)
+        # The anchor itself is entered; anchors inside it are not.
+        return list(demands_of_anchor(self.anchors, node, place))
+
+    def _candidates(self, needs: set[Step], touched: set[Node]) -> list[Group]:
+        related = {step for step in needs if isinstance(step, Group)}
+        for node in touched:
+            related.update(self._touching[node])
+        return sorted(related, key=lambda group: -self.number[group])
+
+    def _try(self, group: Group, node: Node, needs: set[Step]) -> int | None:
+        """The loop of the group's row in which the anchor could be computed; None if it may not join."""
+        structure = merge(group.structure, structure_of(node))
+        if structure is None or any(
+            self.needs(step, group) for step in needs if step is not group
+        ):
+            return None
+        if structure != group.structure and not _still_aligned(self, group, structure):
+            return None
+        loop = 0
+        for other, at in self._demands(structure, node):
+            source = memory_of(other)
+            if source is node or source not in group.loop:
+                continue
+            needed = _needed_loop(group, structure, node, source, at, other is source)
+            if needed is None:
+                return None
+            loop = max(loop, needed)
+        return loop
+
+    def _join(
+        self, group: Group, node: Node, loop: int, touched: set[Node], needs: set[Step]
+    ) -> None:
+        merged = merge(group.structure, structure_of(node)) if group.anchors else group.structure
+        assert merged is not None
+        group.structure = merged
+        group.anchors.append(node)
+        group.loop[node] = loop
+        self.owner[node] = group
+        for shared in touched | {node}:
+            if group not in self._touching[shared]:
+                self._touching[shared].append(group)
+        more = self._closure({step for step in needs if step is not group})
+        if more & ~self.before[group]:
+            self.before[group] |= more
+            for step in self.steps:
+                if self.needs(step, group):
+                    self.before[step] |= more
+
+
+def demands_of_anchor(anchors: Anchors, node: Node, place: Indices) -> list[Demand]:
+    """What computing a stored node itself takes (the node is entered, though it has memory of its own)."""
+    was_stored = node in anchors.stored
+    anchors.stored.discard(node)
+    try:
+        return list(demands(anchors, node, place))
+    finally:
+        if was_stored:
+            anchors.stored.add(node)
+
+
+def _still_aligned(grouping: Grouping, group: Group, structure: Structure) -> bool:
+    """Whether the anchors of a map group may become part of a row or across group."""
+    if structure.kind == "across":
+        # What is there already would have to come before the reduction, in a loop over what is kept.
+        return False
+    return True
+
+
+def _needed_loop(
+    group: Group, structure: Structure, node: Node, source: Node, at: Indices, direct: bool
+) -> int | None:
+    """The earliest loop of a row in which `node` can take `source` at `at` from the same group."""
+    if not direct:
+        return None
+    own = value_indices(structure, source)
+    loop = group.loop[source]
+    if source.op.kind == "reduction":
+        if at != own:
+            return None
+        # A row's reduction is ready after its loop; an across reduction before the epilogue.
+        if node.op.kind == "reduction" and structure.kind == "across":
+            return None
+        return loop + 1
+    if at == own:
+        return loop
+    rows = set(row_variables(structure))
+    inner = in_inner_loop(structure, source)
+    aligned = all(a == b for a, b in zip(at, own, strict=True) if b.variables & rows)
+    return loop + 1 if inner and aligned else None

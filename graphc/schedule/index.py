@@ -1,0 +1,150 @@
+"""Index maps: where an element of a node's input lies, given where its own element lies.
+
+Layout operations are nothing but such maps, so they cost nothing when they are folded into their consumers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from graphc.ir.dim import Dim, product
+from graphc.ir.node import Node
+from graphc.ir.shape import Shape
+from graphc.ops.indexing import pick_op, take_op
+from graphc.ops.layout import broadcast_op, pad_op, reshape_op, slice_op, transpose_op
+
+
+@dataclass(frozen=True)
+class Affine:
+    """An index that is a sum of loop variables times coefficients, plus an offset."""
+
+    terms: tuple[tuple[str, Dim], ...]
+    offset: Dim = 0
+
+    @property
+    def variables(self) -> frozenset[str]:
+        """The loop variables it depends on."""
+        return frozenset(name for name, _ in self.terms)
+
+
+@dataclass(frozen=True)
+class Computed:
+    """An index that is the value of another node at a place, checked against the axis it selects from."""
+
+    node: Node
+    at: Indices
+    length: Dim
+
+    @property
+    def variables(self) -> frozenset[str]:
+        """The loop variables it depends on."""
+        return frozenset().union(*(index.variables for index in self.at))
+
+
+@dataclass(frozen=True)
+class Padded:
+    """The place inside a padded axis: (index - low) / (between + 1), where that is an element; else none."""
+
+    index: Index
+    low: Dim
+    between: int
+    length: Dim
+
+    @property
+    def variables(self) -> frozenset[str]:
+        """The loop variables it depends on."""
+        return self.index.variables
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """start + step * index, of an index that is not affine itself."""
+
+    index: Index
+    start: Dim
+    step: int
+
+    @property
+    def variables(self) -> frozenset[str]:
+        """The loop variables it depends on."""
+        return self.index.variables
+
+
+Index = Affine | Computed | Padded | Scaled
+Indices = tuple[Index, ...]
+
+ZERO = Affine(())
+
+
+def variable(name: str) -> Affine:
+    """The index that is a loop variable itself."""
+    return Affine(((name, 1),))
+
+
+def shifted(index: Index, start: Dim, step: int) -> Index:
+    """start + step * index."""
+    if start == 0 and step == 1:
+        return index
+    if isinstance(index, Affine):
+        terms = tuple((name, coefficient * step) for name, coefficient in index.terms)
+        return Affine(terms, index.offset * step + start)
+    return Scaled(index, start, step)
+
+
+def broadcast_indices(indices: Indices, shape: Shape, source: Shape) -> Indices:
+    """The place in an input of shape `source` that broadcasts to `shape`."""
+    extra = len(shape) - len(source)
+    return tuple(
+        ZERO if dim == 1 else indices[axis + extra] for axis, dim in enumerate(source)
+    )
+
+
+def unit_axes_only(source: Shape, target: Shape) -> bool:
+    """Whether a reshape only adds and drops axes of length 1."""
+    return tuple(d for d in source if d != 1) == tuple(d for d in target if d != 1)
+
+
+def _through_unit_axes(indices: Indices, shape: Shape, source: Shape) -> Indices:
+    kept = iter([index for index, dim in zip(indices, shape, strict=True) if dim != 1])
+    return tuple(ZERO if dim == 1 else next(kept) for dim in source)
+
+
+def input_indices(node: Node, indices: Indices) -> list[Indices]:
+    """Where the element of `node` at `indices` reads each of its inputs.
+
+    For elementwise, layout and indexing operations; a general reshape and a reduction have no such map.
+    """
+    op, attrs = node.op, node.attrs
+    if op is transpose_op:
+        place: list[Index] = [ZERO] * len(indices)
+        for axis, index in zip(attrs["axes"], indices, strict=True):
+            place[axis] = index
+        return [tuple(place)]
+    if op is reshape_op:
+        return [_through_unit_axes(indices, node.shape, node.inputs[0].shape)]
+    if op is broadcast_op:
+        return [broadcast_indices(indices, node.shape, node.inputs[0].shape)]
+    if op is slice_op:
+        bounds = zip(indices, attrs["bounds"], strict=True)
+        return [tuple(shifted(index, start, step) for index, (start, _, step) in bounds)]
+    if op is pad_op:
+        axes = zip(indices, attrs["edges"], node.inputs[0].shape, strict=True)
+        return [
+            tuple(
+                index if edge == (0, 0, 0) else Padded(index, edge[0], edge[2], dim)
+                for index, edge, dim in axes
+            )
+        ]
+    if op is pick_op:
+        x = node.inputs[0]
+        return [(*indices, Computed(node.inputs[1], indices, x.shape[-1])), indices]
+    if op is take_op:
+        x, chosen = node.inputs
+        at = indices[: chosen.ndim]
+        return [(Computed(chosen, at, x.shape[0]), *indices[chosen.ndim :]), at]
+    return [broadcast_indices(indices, node.shape, source.shape) for source in node.inputs]
+
+
+def row_major_strides(shape: Shape) -> tuple[Dim, ...]:
+    """The distance, in elements, between neighbours along each axis of a contiguous array."""
+    return tuple(product(shape[axis + 1 :]) for axis in range(len(shape)))

@@ -1,0 +1,125 @@
+"""The order of steps, and which new values of states may overwrite the old ones in place."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node
+from graphc.schedule.analysis import Anchors, memory_of
+from graphc.schedule.contract import product_op
+from graphc.schedule.group import Group, Grouping, Step, value_indices
+from graphc.schedule.lower import anchor_demands
+
+
+
+class Ordering:
+    """Steps with their needs; updates add the need to come after every reader of the old value."""
+
+    def __init__(self, graph: Graph, grouping: Grouping, anchors: Anchors) -> None:
+        self.grouping, self.anchors = grouping, anchors
+        self.before = dict(grouping.before)
+        self.steps = list(grouping.steps)
+        self.number = grouping.number
+        self.readers = self._readers()
+        self.in_place: dict[Node, Node] = {}  # new value -> the state it overwrites
+        outputs = set(graph.outputs)
+        counts: dict[Node, int] = {}
+        for _, new in graph.updates:
+            counts[new] = counts.get(new, 0) + 1
+        for state, new in graph.updates:
+            if new not in outputs and counts[new] == 1 and self._allow(state, new):
+                self.in_place[new] = state
+
+    def _readers(self) -> dict[Node, list[Step]]:
+        """For each node with memory, the steps that read it."""
+        found: dict[Node, list[Step]] = {}
+        for step in self.steps:
+            for node in self._read_by(step):
+                found.setdefault(node, []).append(step)
+        return found
+
+    def _read_by(self, step: Step) -> Iterable[Node]:
+        if isinstance(step, Group):
+            taken = (
+                memory_of(node)
+                for anchor in step.anchors
+                for node, _ in anchor_demands(self.anchors, step, anchor)
+            )
+        else:
+            taken = iter(self.grouping.operands(step))
+        return dict.fromkeys(taken)
+
+    def _allow(self, state: Node, new: Node) -> bool:
+        """Whether the step that makes `new` may write over `state`; if so, it now comes after the other readers."""
+        step = self.grouping.owner.get(new)
+        if step is None or not self._safe_inside(step, state, new):
+            return False
+        others = [reader for reader in self.readers.get(state, []) if reader is not step]
+        if any(self._needs(reader, step) for reader in others):
+            return False
+        for reader in others:
+            self._add_need(step, reader)
+        return True
+
+    def _needs(self, step: Step, other: Step) -> bool:
+        return bool(self.before[step] >> self.number[other] & 1)
+
+    def _add_need(self, step: Step, other: Step) -> None:
+        more = self.before[other] | (1 << self.number[other])
+        if more & ~self.before[step]:
+            self.before[step] |= more
+            for later in self.steps:
+                if self._needs(later, step):
+                    self.before[later] |= more
+
+    def _safe_inside(self, step: Step, state: Node, new: Node) -> bool:
+        """Whether a step reads each element of the old value before, and only where, it writes the new one."""
+        if not isinstance(step, Group):
+            operands = self.grouping.operands_of_product(step)
+            return step.op is product_op and len(step.inputs) == 4 and state not in operands
+        return reads_only_in_place(self.anchors, step, state, new)
+
+    def in_order(self) -> list[Step]:
+        """The steps, each after what it needs; those that only update states as early as possible."""
+        sinks = {self.grouping.owner[new] for new in self.in_place}
+        waiting = {step: self.before[step].bit_count() for step in self.steps}
+        direct: dict[Step, list[Step]] = {step: [] for step in self.steps}
+        by_number = {self.number[step]: step for step in self.steps}
+        for step in self.steps:
+            mask = self.before[step]
+            while mask:
+                low = mask & -mask
+                direct[by_number[low.bit_length() - 1]].append(step)
+                mask ^= low
+        ready = [self._priority(step, sinks) for step in self.steps if not waiting[step]]
+        heapq.heapify(ready)
+        order: list[Step] = []
+        while ready:
+            step = by_number[heapq.heappop(ready)[1]]
+            order.append(step)
+            for later in direct[step]:
+                waiting[later] -= 1
+                if not waiting[later]:
+                    heapq.heappush(ready, self._priority(later, sinks))
+        return order
+
+    def _priority(self, step: Step, sinks: set[Step]) -> tuple[int, int]:
+        return (0 if step in sinks else 1, self.number[step])
+
+
+def reads_only_in_place(anchors: Anchors, group: Group, old: Node, new: Node) -> bool:
+    """Whether a kernel reads `old` only at the element it writes of `new`, and not after it wrote it."""
+    structure = group.structure
+    own = value_indices(structure, new)
+    for anchor in group.anchors:
+        for node, at in anchor_demands(anchors, group, anchor):
+            if memory_of(node) is not old:
+                continue
+            reduced = anchor.op.kind == "reduction"
+            if node is not old or at != own or group.loop[anchor] > group.loop[new]:
+                return False
+            if structure.kind == "across" and reduced:
+                return False
+    return True

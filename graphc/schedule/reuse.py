@@ -1,0 +1,70 @@
+"""Memory in place: a kernel's result takes over the buffer of a value that dies in that kernel."""
+
+from __future__ import annotations
+
+from graphc.ir.node import Node
+from graphc.schedule.analysis import Anchors, memory_of
+from graphc.schedule.buffer import ARENA, OUTPUT, Buffer
+from graphc.schedule.group import Group, Grouping, Step
+from graphc.schedule.lower import anchor_demands
+from graphc.schedule.order import reads_only_in_place
+
+
+def reuse_memory(
+    order: list[Step], anchors: Anchors, grouping: Grouping, buffers: dict[Node, Buffer]
+) -> None:
+    """Give results of kernels the buffers of values read for the last time there, where elements line up."""
+    last = _last_reads(order, anchors, grouping)
+    taken: set[Buffer] = set()
+    for position, step in enumerate(order):
+        if isinstance(step, Group):
+            dying = [n for n in _read_in(step, anchors) if last.get(n) == position]
+            for result in step.anchors:
+                _share(step, result, dying, anchors, buffers, taken)
+
+
+def _share(
+    group: Group,
+    result: Node,
+    dying: list[Node],
+    anchors: Anchors,
+    buffers: dict[Node, Buffer],
+    taken: set[Buffer],
+) -> None:
+    """Let one result and one dying value share a buffer, if each element is read before it is written."""
+    mine = buffers.get(result)
+    # What is carried still holds the old value, which the kernel may read.
+    if mine is None or mine.home not in (ARENA, OUTPUT) or mine in taken:
+        return
+    for old in dying:
+        theirs = buffers.get(old)
+        born_here = old in group.loop
+        if theirs is None or theirs.home != ARENA or theirs in taken:
+            continue
+        if mine.home == OUTPUT and not born_here:
+            continue  # a value made by an earlier step may not move into the caller's array
+        if born_here and group.loop[old] >= group.loop[result]:
+            continue
+        fits = mine.dtype is theirs.dtype and mine.elements == theirs.elements
+        if fits and reads_only_in_place(anchors, group, old, result):
+            shared = mine if mine.home == OUTPUT else theirs
+            buffers[result] = buffers[old] = shared
+            taken |= {mine, theirs}
+            return
+
+
+def _read_in(group: Group, anchors: Anchors) -> list[Node]:
+    found: dict[Node, None] = {}
+    for anchor in group.anchors:
+        for node, _ in anchor_demands(anchors, group, anchor):
+            found[memory_of(node)] = None
+    return list(found)
+
+
+def _last_reads(order: list[Step], anchors: Anchors, grouping: Grouping) -> dict[Node, int]:
+    last: dict[Node, int] = {}
+    for position, step in enumerate(order):
+        taken = _read_in(step, anchors) if isinstance(step, Group) else grouping.operands(step)
+        for node in taken:
+            last[node] = position
+    return last

@@ -1,0 +1,351 @@
+"""Scalar values inside a kernel: from a node and a place to an expression of the loop IR.
+
+A value is computed once a scope: a row's values before the inner loops of the row, an element's inside. What has been
+stored by an earlier loop of the same row is loaded again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from graphc.errors import CompileError
+from graphc.ir.dim import Dim, product
+from graphc.ir.node import Node
+from graphc.ir.site import Site, raise_located
+from graphc.loops.ir import (
+    Apply,
+    Argument,
+    Check,
+    Constant,
+    Expression,
+    Let,
+    Load,
+    RandomBits,
+    Statement,
+    Variable,
+)
+from graphc.ops.elementwise import cast_op
+from graphc.ops.layout import pad_op
+from graphc.ops.scalar import copy as copy_op
+from graphc.ops.source import constant_op, flag_op, ramp_op, size_op, uniform_value
+from graphc.schedule.buffer import View
+from graphc.schedule.index import (
+    Affine,
+    Computed,
+    Index,
+    Indices,
+    Padded,
+    input_indices,
+    row_major_strides,
+)
+
+# Constants that are part of the text of a kernel; every other one is an argument, so that kernels are shared.
+_LITERALS = (-1.0, 0.0, 0.5, 1.0, 2.0)
+
+
+@dataclass(frozen=True)
+class CheckNote:
+    """What a failed check means: the node whose index is out of range, and the length it must stay under."""
+
+    node: Node
+    length: Dim
+
+
+@dataclass
+class Arguments:
+    """The buffers and scalars of a kernel, in the order of first use."""
+
+    views: list[Any] = field(default_factory=list)  # the buffers, one slot each
+    scalars: list[tuple[str, Any]] = field(default_factory=list)  # (dtype, a Dim, number or CheckNote)
+    written: set[int] = field(default_factory=set)
+
+    def buffer(self, buffer: object) -> int:
+        """The slot of a buffer."""
+        for slot, known in enumerate(self.views):
+            if known is buffer:
+                return slot
+        self.views.append(buffer)
+        return len(self.views) - 1
+
+    def scalar(self, dtype: str, value: Any) -> Argument:
+        """The argument that holds a dimension, a number, or the code of a check."""
+        for position, (known_dtype, known) in enumerate(self.scalars):
+            if known_dtype == dtype and type(known) is type(value) and known == value:
+                return Argument(position, dtype)
+        self.scalars.append((dtype, value))
+        return Argument(len(self.scalars) - 1, dtype)
+
+    def dim(self, dim: Dim) -> Expression:
+        """A dimension as an expression: 0 and 1 are literal, since strides of them change the code."""
+        if isinstance(dim, int) and dim in (-1, 0, 1):
+            return Constant(dim, "int64")
+        return self.scalar("int64", dim)
+
+
+@dataclass
+class Scope:
+    """Statements at one level of the nest, and the values they bind."""
+
+    statements: list[Statement] = field(default_factory=list)
+    known: dict[Any, Expression] = field(default_factory=dict)
+
+
+class Values:
+    """Emits the values of one kernel. `memory(node)` gives the view to load from, None to compute in place."""
+
+    def __init__(
+        self, memory: Callable[[Node], View | None], merged: dict[str, tuple[str, Dim] | None]
+    ) -> None:
+        self.arguments = Arguments()
+        self.top = Scope()
+        self.row = Scope()
+        self.element: Scope | None = None
+        self.row_names: set[str] = set()
+        self.notes: list[tuple[Site, ...]] = []
+        self._note_of: dict[Node, int] = {}
+        self._memory = memory
+        self._merged = merged
+        self._count = 0
+
+    def origin(self, node: Node) -> int:
+        """The number under which the node's lines are noted."""
+        if node not in self._note_of:
+            self._note_of[node] = len(self.notes)
+            self.notes.append(node.sites)
+        return self._note_of[node]
+
+    def fresh(self, stem: str) -> str:
+        """A name not yet used in this kernel."""
+        self._count += 1
+        return f"{stem}_{self._count}"
+
+    def scope_of(self, indices: Indices) -> Scope:
+        """The outermost scope in which a value at `indices` can be computed."""
+        if not any(index.variables for index in indices):
+            return self.top
+        if self.element is None:
+            return self.row
+        outside = all(index.variables <= self.row_names for index in indices)
+        return self.row if outside else self.element
+
+    def bind(self, node: Node, indices: Indices, value: Expression) -> None:
+        """Make a value known in the row scope, such as the result of a reduction."""
+        self.row.known[(node, indices)] = value
+
+    def value(self, node: Node, indices: Indices) -> Expression:
+        """The value of `node` at `indices`, computed or loaded in the right scope."""
+        key = (node, indices)
+        scope = self.scope_of(indices)
+        if key in scope.known:
+            return scope.known[key]
+        if key in self.row.known:  # the result of a reduction may depend on no loop variable
+            return self.row.known[key]
+        view = self._memory(node)
+        computed = self.load(view, indices) if view is not None else self._compute(node, indices)
+        simple = isinstance(computed, Constant | Argument | Variable)
+        if not simple:
+            name = self.fresh(node.op.name if view is None else "value")
+            scope.statements.append(Let(name, computed, self.origin(node)))
+            computed = Variable(name, computed.dtype)
+        scope.known[key] = computed
+        return computed
+
+    def compute(self, node: Node, indices: Indices) -> Expression:
+        """The value of an anchor itself, which is then known as such."""
+        key = (node, indices)
+        scope = self.scope_of(indices)
+        if key not in scope.known:
+            computed = self._compute(node, indices)
+            if not isinstance(computed, Constant | Argument | Variable):
+                name = self.fresh(node.op.name)
+                scope.statements.append(Let(name, computed, self.origin(node)))
+                computed = Variable(name, computed.dtype)
+            scope.known[key] = computed
+        return scope.known[key]
+
+    def load(self, view: View, indices: Indices) -> Expression:
+        """The element of a view at `indices`."""
+        slot = self.arguments.buffer(view.buffer)
+        return Load(slot, self.flat(view, indices), view.buffer.dtype.name)
+
+    def flat(self, view: View, indices: Indices) -> Expression:
+        """The flat index of an element of a view."""
+        return self._linear(indices, view.strides, view.offset)
+
+    def _linear(self, indices: Indices, strides: tuple[Dim, ...], offset: Dim) -> Expression:
+        total: dict[str, Dim] = {}
+        others: list[Expression] = []
+        for index, stride in zip(indices, strides, strict=True):
+            if isinstance(index, Affine):
+                for name, coefficient in index.terms:
+                    total[name] = total.get(name, 0) + coefficient * stride
+                offset = offset + index.offset * stride
+            elif stride != 0:
+                others.append(self._times(self.index(index), stride))
+        terms = [self._times(v, c) for v, c in self._merge_axes(total)]
+        if offset != 0:
+            others.append(self.arguments.dim(offset))
+        return self._sum([*terms, *others])
+
+    def _merge_axes(self, total: dict[str, Dim]) -> list[tuple[Expression, Dim]]:
+        """Terms over the loop variables that are left after adjacent axes were merged into one loop."""
+        result: list[tuple[Expression, Dim]] = []
+        for name, coefficient in total.items():
+            merged = self._merged.get(name, (name, 1))
+            # Only the last axis of a merged run carries the run's own stride; the others follow from it.
+            if merged is not None and coefficient != 0:
+                result.append((Variable(merged[0], "int64"), coefficient))
+        return result
+
+    def _times(self, value: Expression, factor: Dim) -> Expression:
+        if factor == 1:
+            return value
+        return Apply("multiply", (value, self.arguments.dim(factor)), "int64")
+
+    def _sum(self, parts: list[Expression]) -> Expression:
+        if not parts:
+            return Constant(0, "int64")
+        result = parts[0]
+        for part in parts[1:]:
+            result = Apply("add", (result, part), "int64")
+        return result
+
+    def index(self, index: Index) -> Expression:
+        """An index along one axis as an expression."""
+        if isinstance(index, Affine):
+            return self._linear((index,), (1,), 0)
+        if isinstance(index, Computed):
+            return self._checked(index)
+        if isinstance(index, Padded):
+            inside, place = self._padded(index)
+            return Apply("where", (inside, place, Constant(0, "int64")), "int64")
+        inner = self._times(self.index(index.index), index.step)
+        return self._sum([inner, self.arguments.dim(index.start)])
+
+    def _int64(self, value: Expression) -> Expression:
+        return value if value.dtype == "int64" else Apply("cast", (value,), "int64")
+
+    def _checked(self, index: Computed) -> Expression:
+        """A computed index, reported and replaced by 0 where it lies outside its axis."""
+        scope = self.scope_of(index.at)
+        if index in scope.known:
+            return scope.known[index]
+        value = self.named("index", self._int64(self.value(index.node, index.at)), scope, index.node)
+        length = self.arguments.dim(index.length)
+        inside = self.named("inside", Apply(
+            "logical_and",
+            (Apply("greater_equal", (value, Constant(0, "int64")), "bool"),
+             Apply("less", (value, length), "bool")), "bool"), scope, index.node)  # fmt: skip
+        code = self.arguments.scalar("int64", CheckNote(index.node, index.length))
+        place = self._linear(index.at, row_major_strides(index.node.shape), 0)
+        scope.statements.append(Check(inside, code, _detail(place, value), self.origin(index.node)))
+        safe = Apply("where", (inside, value, Constant(0, "int64")), "int64")
+        scope.known[index] = self.named("place", safe, scope, index.node)
+        return scope.known[index]
+
+    def named(self, stem: str, value: Expression, scope: Scope, node: Node) -> Expression:
+        """A variable for an expression, bound in `scope`."""
+        if isinstance(value, Variable | Constant | Argument):
+            return value
+        name = self.fresh(stem)
+        scope.statements.append(Let(name, value, self.origin(node)))
+        return Variable(name, value.dtype)
+
+    def _padded(self, index: Padded) -> tuple[Expression, Expression]:
+        """Whether a padded index hits an element, and which."""
+        step = index.between + 1
+        moved = self._sum([self.index(index.index), self.arguments.dim(-1 * index.low)])
+        limit = self.arguments.dim((index.length - 1) * step + 1)
+        inside: Expression = Apply(
+            "logical_and",
+            (Apply("greater_equal", (moved, Constant(0, "int64")), "bool"),
+             Apply("less", (moved, limit), "bool")), "bool")  # fmt: skip
+        if step == 1:
+            return inside, moved
+        by = self.arguments.dim(step)
+        quotient = Apply("floor_divide", (moved, by), "int64")
+        hit = Apply("equal", (Apply("multiply", (quotient, by), "int64"), moved), "bool")
+        return Apply("logical_and", (inside, hit), "bool"), quotient
+
+    def _compute(self, node: Node, indices: Indices) -> Expression:
+        op, dtype = node.op, node.dtype.name if node.op.kind != "routine" else ""
+        if op.kind == "source":
+            return self._source(node, indices)
+        if op.kind == "random":
+            index = self._linear(indices, row_major_strides(node.shape), 0)
+            seed = self.arguments.scalar("int64", node.attrs["seed"])
+            return RandomBits(seed, self.arguments.scalar("int64", node.attrs["use"]), index)
+        places = input_indices(node, indices)
+        if op is pad_op:
+            return self._pad(node, indices, places[0])
+        if op.kind == "layout":
+            return self.value(node.inputs[0], places[0])
+        if op.kind == "indexing":
+            return self.value(node.inputs[0], places[0])
+        if op.kind != "elementwise":
+            raise_located(CompileError(f"{op.name} cannot be computed inside a kernel"), node.sites)
+        operands = tuple(self.value(n, at) for n, at in zip(node.inputs, places, strict=True))
+        if op is cast_op:
+            return Apply("cast", operands, dtype)
+        if op is copy_op:
+            return operands[0]
+        if node.dtype.compute == dtype:
+            return Apply(op.name, operands, dtype)
+        # Small integers are stored small and computed wide.
+        wide = tuple(
+            v if v.dtype == "bool" else Apply("cast", (v,), node.dtype.compute) for v in operands
+        )
+        return Apply("cast", (Apply(op.name, wide, node.dtype.compute),), dtype)
+
+    def _pad(self, node: Node, indices: Indices, places: Indices) -> Expression:
+        inside: Expression = Constant(True, "bool")
+        for index in places:
+            if isinstance(index, Padded):
+                hit, _ = self._padded(index)
+                literal = isinstance(inside, Constant)
+                inside = hit if literal else Apply("logical_and", (inside, hit), "bool")
+        value = self.value(node.inputs[0], places)
+        zero = Constant(False if value.dtype == "bool" else 0, value.dtype)
+        return Apply("where", (inside, value, zero), value.dtype)
+
+    def _source(self, node: Node, indices: Indices) -> Expression:
+        dtype = node.dtype.name
+        if node.op is size_op:
+            if node.dtype.is_float:
+                return self.arguments.scalar(dtype, node.attrs["dim"])
+            return self._as(self.arguments.scalar("int64", node.attrs["dim"]), dtype)
+        if node.op is ramp_op:
+            return self._as(self.index(indices[node.attrs["axis"]]), dtype)
+        if node.op is flag_op:
+            return Constant(True, "bool")
+        assert node.op is constant_op
+        return self._constant(uniform_value(node), dtype)
+
+    def _constant(self, value: Any, dtype: str) -> Expression:
+        if dtype == "bool":
+            return Constant(bool(value), dtype)
+        if dtype in ("float32", "float64"):
+            if float(value) in _LITERALS and str(float(value)) != "-0.0":
+                return Constant(float(value), dtype)
+            return self.arguments.scalar(dtype, float(value))
+        if int(value) in _LITERALS:
+            return Constant(int(value), dtype)
+        return self._as(self.arguments.scalar("int64", int(value)), dtype)
+
+    def _as(self, value: Expression, dtype: str) -> Expression:
+        return value if value.dtype == dtype else Apply("cast", (value,), dtype)
+
+
+def elements_of(dims: tuple[Dim, ...]) -> Dim:
+    """The number of indices of a nest of axes."""
+    return product(dims)
+
+
+def _detail(place: Expression, value: Expression) -> Expression:
+    """The position and the value of a bad index in one word: position * 2**32 + value + 2**31."""
+    low = Apply("maximum", (value, Constant(-(2**31), "int64")), "int64")
+    low = Apply("minimum", (low, Constant(2**31 - 1, "int64")), "int64")
+    high = Apply("multiply", (place, Constant(2**32, "int64")), "int64")
+    return Apply("add", (high, Apply("add", (low, Constant(2**31, "int64")), "int64")), "int64")

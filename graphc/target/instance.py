@@ -1,0 +1,116 @@
+"""One call in flight: a bound program with an arena, a table and registers of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import ExecutionError, IndexRangeError, SingularMatrixError
+from graphc.ir.dim import evaluate as evaluate_dim
+from graphc.ir.site import written_at
+from graphc.schedule.buffer import INPUT, OUTPUT, Buffer
+from graphc.schedule.memory import ALIGNMENT, Life
+from graphc.schedule.schedule import Copy, KernelCall, Product, Routine, Schedule, ScheduledStep
+from graphc.target.instructions import COLUMNS, CONTEXT_WORDS, HALTED, Context, Opcode
+from graphc.target.machine import Machine
+from graphc.target.program import Binder, Cells, Failed, Segment, argument_cells
+
+Handles = Mapping[ScheduledStep, int]
+
+
+def aligned(size: int) -> np.ndarray:
+    """`size` bytes whose address is a multiple of 64."""
+    memory = np.empty(size + ALIGNMENT, np.uint8)
+    start = -int(memory.ctypes.data) % ALIGNMENT
+    return memory[start : start + size]
+
+
+def patch_count(schedule: Schedule) -> int:
+    """The most cells of a program whose content only a call knows."""
+
+    def outside(buffers: tuple[Buffer, ...]) -> int:
+        return sum(buffer.home in (INPUT, OUTPUT) for buffer in buffers)
+
+    total = 0
+    for step in schedule.steps:
+        if isinstance(step, KernelCall):
+            total += outside(step.lowered.buffers)
+        elif isinstance(step, Product):
+            total += outside((step.a.buffer, step.b.buffer, step.c.buffer))
+        elif isinstance(step, Routine):
+            total += outside((*(v.buffer for v in step.operands), *step.results))
+        elif isinstance(step, Copy):
+            total += outside((step.source, step.target))
+    return total
+
+
+class Instance:
+    """A program bound to sizes for single calls: write addresses into `registers`, then `run()`."""
+
+    def __init__(
+        self,
+        schedule: Schedule,
+        lives: tuple[Life, ...],
+        sizes: Mapping[str, int],
+        handles: Handles,
+        machine: Machine,
+    ) -> None:
+        self.codes: dict[int, Failed] = {}
+        binder = Binder(schedule, lives, sizes, handles, self.codes)
+        self.plan = binder.plan
+        self.arena = aligned(max(binder.plan.peak_bytes, ALIGNMENT))
+        self.cells = Cells(argument_cells(schedule))
+        count = len(schedule.steps)
+        self.table = np.zeros((count + 2 + patch_count(schedule), COLUMNS), np.int64)
+        self.registers = np.zeros(len(schedule.inputs) + len(schedule.outputs) + 1, np.int64)
+        self.context = np.zeros(CONTEXT_WORDS, np.int64)
+        self.segment = binder.bind(int(self.arena.ctypes.data), self.table, 0, self.cells)
+        self.table[count, 0] = Opcode.HALT
+        row = write_patches(self.table, count + 1, self.segment)
+        self.table[row, :2] = Opcode.JUMP, 0
+        self._run = machine.prepare(self.table, self.registers, self.context)
+        self._start = count + 1
+
+    def run(self, step: int) -> None:
+        """Run once; `step` is what random draws see. Raises what the run reports."""
+        self.context[Context.STATUS] = 0
+        self.context[Context.STEP] = step
+        if self._run(self._start) != HALTED or self.context[Context.STATUS]:
+            raise failure(self.context, self.codes, self.segment.labels, 0)
+
+
+def write_patches(table: np.ndarray, row: int, segment: Segment) -> int:
+    """Rows that put the addresses in registers where a segment wants them; the next free row."""
+    for cell, register, offset in segment.patches:
+        table[row, :7] = Opcode.SET, cell, offset, register, 1, 0, 0
+        row += 1
+    return row
+
+
+def failure(
+    context: np.ndarray, codes: Mapping[int, Failed], labels: list[Any], first_row: int
+) -> ExecutionError:
+    """The error that a run's context reports."""
+    status, detail = int(context[Context.STATUS]), int(context[Context.DETAIL])
+    failed = codes.get(status)
+    if failed is None:
+        return ExecutionError(f"the program stopped with status {status}, detail {detail}")
+    node = failed.node
+    if failed.length is None:
+        size = evaluate_dim(node.inputs[0].shape[0], failed.sizes)
+        known: ExecutionError = SingularMatrixError(
+            f"{node.op.name}: the {size} x {size} matrix is singular: pivot {detail} is zero."
+            f"{written_at(node.sites)}"
+        )
+    else:
+        position, value = detail >> 32, (detail & 0xFFFFFFFF) - 2**31
+        length = evaluate_dim(failed.length, failed.sizes)
+        name = f" {node.name!r}" if node.name else ""
+        known = IndexRangeError(
+            f"index{name}: {value} at position {position} is out of range; expected "
+            f"0 <= index < {length}.{written_at(node.sites)}"
+        )
+    known.located = True
+    return known

@@ -1,0 +1,242 @@
+"""Rendering: from a kernel of the loop IR to the Python source that Numba compiles and that runs without it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from graphc.loops.ir import (
+    PARALLEL,
+    Accumulator,
+    Apply,
+    Argument,
+    Check,
+    Constant,
+    Expression,
+    Kernel,
+    Let,
+    Load,
+    Loop,
+    RandomBits,
+    Statement,
+    Store,
+    Variable,
+)
+
+# How tightly Python binds: a looser operand is put in parentheses.
+_INFIX = {
+    "add": ("+", 2), "subtract": ("-", 2), "multiply": ("*", 3), "less": ("<", 1), "less_equal": ("<=", 1),
+    "shift_right": (">>", 2), "greater": (">", 1), "greater_equal": (">=", 1), "equal": ("==", 1), "not_equal": ("!=", 1),
+}  # fmt: skip
+_CALLS = {"where": "select", "abs": "absolute", "negative": "negative"}
+_CASTS = {"bool": "boolean"}
+_ATOM = 9
+_NARROW = ("int32", "uint32", "uint8")
+_RESERVED = {"lo", "hi", "argv", "context"}
+# Combining steps of a reduction may be reordered, so that they run on vectors; nothing else may.
+_COMBINE = {
+    "add": "add_reassociating", "multiply": "multiply_reassociating",
+    "maximum": "maximum_reassociating", "minimum": "minimum_reassociating",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """The source of a kernel, and for each of its lines the origin it computes (-1 for none)."""
+
+    source: str
+    origins: tuple[int, ...]
+
+
+def render(kernel: Kernel) -> Rendered:
+    """The source of `def kernel(lo, hi, argv, context)`, with the import of exactly what it uses."""
+    return _Renderer(kernel).render()
+
+
+class _Renderer:
+    def __init__(self, kernel: Kernel) -> None:
+        self.kernel = kernel
+        self.used: dict[str, None] = {}
+        self.lines: list[tuple[str, int]] = []
+        read = [slot for slot, b in enumerate(kernel.buffers) if not b.written]
+        self.buffer_names = {
+            slot: f"x{read.index(slot)}" if slot in read else f"out{slot - _before(read, slot)}"
+            for slot in range(len(kernel.buffers))
+        }
+
+    def call(self, name: str) -> str:
+        """The name of a primitive, noted for the import."""
+        self.used[name] = None
+        return name
+
+    def render(self) -> Rendered:
+        """The whole module."""
+        self._arguments()
+        self._block(self.kernel.body, 1)
+        head = _import_lines(sorted(self.used))
+        lines = [*head, "", "", "def kernel(lo, hi, argv, context):"]
+        origins = [-1] * len(lines) + [origin for _, origin in self.lines]
+        source = "\n".join([*lines, *(text for text, _ in self.lines)]) + "\n"
+        return Rendered(source, tuple(origins))
+
+    def _line(self, depth: int, text: str, origin: int = -1) -> None:
+        self.lines.append(("    " * depth + text, origin))
+
+    def _arguments(self) -> None:
+        for slot, buffer in enumerate(self.kernel.buffers):
+            pointer = self.call(f"{buffer.dtype}_pointer")
+            self._line(1, f"{self.buffer_names[slot]} = {pointer}(argv, {slot})")
+        first = len(self.kernel.buffers)
+        for position, dtype in enumerate(self.kernel.scalars):
+            getter = self.call("integer" if dtype == "int64" else f"{dtype}_value")
+            self._line(1, f"{_scalar(position, dtype)} = {getter}(argv, {first + position})")
+
+    def _block(self, body: tuple[Statement, ...], depth: int) -> None:
+        for statement in body:
+            if isinstance(statement, Let):
+                self._line(depth, f"{statement.name} = {self.text(statement.value)}", statement.origin)
+            elif isinstance(statement, Store):
+                target = f"{self.buffer_names[statement.buffer]}[{self.text(statement.index)}]"
+                self._line(depth, f"{target} = {self.text(statement.value)}", statement.origin)
+            elif isinstance(statement, Check):
+                self._check(statement, depth)
+            else:
+                self._loop(statement, depth)
+
+    def _check(self, check: Check, depth: int) -> None:
+        negated = self.call("logical_not")
+        self._line(depth, f"if {negated}({self.text(check.condition)}):", check.origin)
+        failed = self.call("fail")
+        code, detail = self.text(check.code), self.text(check.detail)
+        self._line(depth + 1, f"{failed}(context, {code}, {detail})", check.origin)
+
+    def _loop(self, loop: Loop, depth: int) -> None:
+        for accumulator in loop.accumulators:
+            self._line(
+                depth, f"{accumulator.name} = {self.text(accumulator.identity)}", accumulator.origin
+            )
+            if accumulator.index is not None:
+                self._line(depth, f"{accumulator.name}_index = {self.call('int64')}(0)", accumulator.origin)
+        if loop.axis.kind == PARALLEL:
+            bounds = "lo, hi"
+        else:
+            start = self.text(loop.axis.start)
+            bounds = self.text(loop.axis.stop) if start == "0" else f"{start}, {self.text(loop.axis.stop)}"
+        self._line(depth, f"for {loop.axis.name} in range({bounds}):")
+        self._block(loop.body, depth + 1)
+        for accumulator in loop.accumulators:
+            self._combine(accumulator, depth + 1)
+
+    def _combine(self, accumulator: Accumulator, depth: int) -> None:
+        name, value = accumulator.name, self.text(accumulator.value)
+        if accumulator.index is None:
+            combine = _COMBINE[accumulator.combine]
+            if accumulator.dtype not in ("float32", "float64"):
+                text = self.text(
+                    Apply(
+                        accumulator.combine,
+                        (Variable(name, accumulator.dtype), accumulator.value),
+                        accumulator.dtype,
+                    )
+                )
+            else:
+                text = f"{self.call(combine)}({name}, {value})"
+            self._line(depth, f"{name} = {text}", accumulator.origin)
+            return
+        self._arg_combine(accumulator, depth)
+
+    def _arg_combine(self, accumulator: Accumulator, depth: int) -> None:
+        """The first best element wins; a nan is better than any number."""
+        name, dtype, origin = accumulator.name, accumulator.dtype, accumulator.origin
+        assert accumulator.index is not None
+        candidate = f"{name}_candidate"
+        self._line(depth, f"{candidate} = {self.text(accumulator.value)}", origin)
+        sign = ">" if accumulator.combine == "argmax" else "<"
+        better = f"{candidate} {sign} {name}"
+        either, both, negated = map(self.call, ("logical_or", "logical_and", "logical_not"))
+        # Before the first element the best is the identity, which an equal first element must replace.
+        index = self.text(accumulator.index)
+        if dtype in ("float32", "float64"):
+            isnan = self.call("isnan")
+            better = f"{either}({better}, {both}({isnan}({candidate}), {negated}({isnan}({name}))))"
+        self._line(depth, f"{name}_better = {better}", origin)
+        choose = self.call("select")
+        self._line(depth, f"{name}_index = {choose}({name}_better, {index}, {name}_index)", origin)
+        self._line(depth, f"{name} = {choose}({name}_better, {candidate}, {name})", origin)
+
+    # ---- expressions
+
+    def text(self, value: Expression) -> str:
+        """The Python of an expression."""
+        return self._expression(value)[0]
+
+    def _expression(self, value: Expression) -> tuple[str, int]:
+        if isinstance(value, Variable):
+            return value.name, _ATOM
+        if isinstance(value, Argument):
+            return _scalar(value.position, value.dtype), _ATOM
+        if isinstance(value, Constant):
+            return self._constant(value), _ATOM
+        if isinstance(value, Load):
+            return f"{self.buffer_names[value.buffer]}[{self.text(value.index)}]", _ATOM
+        if isinstance(value, RandomBits):
+            step = f"{self.call('context_word')}(context, 3)"
+            bits = self.call("random_bits")
+            seed, use, index = map(self.text, (value.seed, value.use, value.index))
+            return f"{bits}({seed}, {use}, {step}, {index})", _ATOM
+        return self._apply(value)
+
+    def _constant(self, value: Constant) -> str:
+        if value.dtype == "bool":
+            return f"{self.call('boolean')}({int(value.value)})"
+        if value.dtype == "int64":
+            return str(int(value.value))
+        if value.dtype in ("float32", "float64"):
+            number = float(value.value)
+            if number in (float("inf"), float("-inf")):
+                # There is no literal for infinity; a literal that overflows is one.
+                return f"{self.call(value.dtype)}({'-' if number < 0 else ''}1e999)"
+            return f"{self.call(value.dtype)}({number!r})"
+        return f"{self.call(value.dtype)}({int(value.value)})"
+
+    def _apply(self, value: Apply) -> tuple[str, int]:
+        name = value.operation
+        if name in _INFIX:
+            sign, level = _INFIX[name]
+            left, left_level = self._expression(value.operands[0])
+            right, right_level = self._expression(value.operands[1])
+            left = left if left_level >= level and level > 1 or left_level > level else f"({left})"
+            right = right if right_level > level else f"({right})"
+            if value.dtype in _NARROW:
+                # Python's and Numba's integers grow; these must wrap.
+                return f"{self.call(value.dtype)}({left} {sign} {right})", _ATOM
+            return f"{left} {sign} {right}", level
+        if name == "negative":
+            inside, level = self._expression(value.operands[0])
+            return (f"-{inside}" if level == _ATOM else f"-({inside})"), 4
+        operands = ", ".join(map(self.text, value.operands))
+        primitive = _CALLS.get(name, name)
+        if name == "cast":
+            primitive = _CASTS.get(value.dtype, value.dtype)
+        return f"{self.call(primitive)}({operands})", _ATOM
+
+
+def _before(read: list[int], slot: int) -> int:
+    return sum(other < slot for other in read)
+
+
+def _scalar(position: int, dtype: str) -> str:
+    return f"s{position}" if dtype == "int64" else f"c{position}"
+
+
+def _import_lines(names: list[str]) -> list[str]:
+    """`from graphc.target.primitives import ...`, wrapped at 100 columns."""
+    one = f"from graphc.target.primitives import {', '.join(names)}"
+    if len(one) <= 100:
+        return [one]
+    lines, current = ["from graphc.target.primitives import ("], "   "
+    for name in names:
+        if len(current) + len(name) + 2 > 100:
+            lines.append(current)
+            current = "   "
+        current += f" {name},"
+    return [*lines, current, ")"]

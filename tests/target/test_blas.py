@@ -1,0 +1,77 @@
+"""BLAS's addresses, and the tiles of products."""
+
+from __future__ import annotations
+
+import ctypes
+
+import numpy as np
+import pytest
+
+from graphc.errors import ArgumentError, CompileError
+from graphc.target import blas
+
+SIZES = [1, 2, 7, 10, 31, 64, 100, 128, 256, 784, 1000, 4096]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_tiles_are_sane_at_every_size(dtype: str) -> None:
+    """Never empty, never beyond C, never more of them than the threads of a large machine want."""
+    for m in SIZES:
+        for n in SIZES:
+            for k in (1, 10, 128, 1000):
+                rows, columns = blas.gemm_tiles(m, n, k, dtype)
+                assert 1 <= rows <= m
+                assert 1 <= columns <= n
+                assert -(-m // rows) * -(-n // columns) <= 128
+
+
+def test_small_products_are_one_tile_and_large_ones_enough_for_eight_threads() -> None:
+    """A cut costs time in one thread, and none can be made later by more threads."""
+    assert blas.gemm_tiles(32, 32, 64, "float32") == (32, 32)
+    assert blas.gemm_tiles(128, 10, 128, "float32") == (128, 10)
+    rows, columns = blas.gemm_tiles(1024, 1024, 1024, "float32")
+    assert -(-1024 // rows) * -(-1024 // columns) >= 8
+
+
+def test_many_matrices_are_not_cut() -> None:
+    """A batch is parallel by itself."""
+    assert blas.gemm_tiles(256, 256, 256, "float32") != (256, 256)
+    assert blas.gemm_tiles(256, 256, 256, "float32", batch=16) == (256, 256)
+
+
+@pytest.mark.parametrize("shape", [(0, 5, 5), (5, 0, 5), (5, 5, 0), (0, 0, 0)])
+def test_tiles_of_empty_products(shape: tuple[int, int, int]) -> None:
+    """Sizes may be zero; a tile of zero would be a division by zero."""
+    assert min(blas.gemm_tiles(*shape, "float64")) >= 1
+
+
+def test_tiles_of_another_dtype() -> None:
+    """BLAS has two precisions."""
+    with pytest.raises(ArgumentError, match="int32"):
+        blas.gemm_tiles(1, 1, 1, "int32")
+
+
+@pytest.mark.parametrize("bundled", [True, False])
+def test_both_ways_to_the_address(bundled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A SciPy that is not a wheel has no library of its own beside it: its Cython interface has."""
+    if not bundled:
+        monkeypatch.setattr(blas, "_library", lambda: None)
+    elif blas._library() is None:
+        pytest.skip("this SciPy brings no OpenBLAS")
+    address = blas.address.__wrapped__("ddot" if not bundled else "dgemm")
+    assert address > 0
+    if not bundled:
+        dot = ctypes.CFUNCTYPE(ctypes.c_double, *[ctypes.c_void_p] * 5)(address)
+        x = np.array([1.0, 2.0, 3.0])
+        count, step = ctypes.c_int(3), ctypes.c_int(1)
+        assert dot(
+            ctypes.addressof(count), x.ctypes.data, ctypes.addressof(step), x.ctypes.data,
+            ctypes.addressof(step),
+        ) == 14  # fmt: skip
+
+
+def test_a_routine_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Named in the error, instead of an address of zero."""
+    monkeypatch.setattr(blas, "_library", lambda: None)
+    with pytest.raises(CompileError, match="sfoo"):
+        blas.address.__wrapped__("sfoo")
