@@ -1,15 +1,76 @@
-"""graphc: symbolic graphs, their derivatives as graphs, and native code from both."""
+"""graphc: symbolic graphs, their derivatives as graphs, and native code from both.
+
+>>> import graphc as gx
+>>> x = gx.input("x")
+>>> y = x * x + 3 * x
+>>> float(gx.evaluate(gx.grad(y, x), {x: 2.0}))
+7.0
+"""
 
 from __future__ import annotations
 
-from graphc.compile import compile, inference
-from graphc.function import Function
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from graphc.grad.reverse import grad, value_and_grad, vjp
 from graphc.ir.dtype import set_default_float
-from graphc.ir.node import Node
+from graphc.ir.node import OPERATORS, Node
 from graphc.ops import *  # noqa: F403
+from graphc.ops import __all__ as _operations
 from graphc.ops.elementwise import elementwise
 from graphc.ops.evaluate import evaluate
+from graphc.rewrite.engine import simplify, why
+
+if TYPE_CHECKING:
+    from graphc import nn as nn
+    from graphc import train as train
+    from graphc.compiler import compile, inference
+    from graphc.compiler.function import Function
+    from graphc.ir.graph import Graph
+    from graphc.ir.text import parse, to_text
+    from graphc.view.backprop_table import backprop_table
+    from graphc.view.dot import to_dot
+    from graphc.view.latex import latex
+    from graphc.view.networkx_graph import to_networkx
+    from graphc.view.show import show
 
 __version__ = "0.1.0"
-__all__ = ["Function", "Node", "compile", "elementwise", "evaluate", "grad", "inference", "set_default_float", "value_and_grad", "vjp"]
+
+# Loaded when first used, so that `import graphc` costs little more than NumPy's import.
+_LATER = {
+    "compile": "graphc.compiler", "inference": "graphc.compiler", "Function": "graphc.compiler",
+    "Graph": "graphc.ir.graph", "parse": "graphc.ir.text", "to_text": "graphc.ir.text",
+    "show": "graphc.view.show", "latex": "graphc.view.latex", "to_dot": "graphc.view.dot",
+    "to_networkx": "graphc.view.networkx_graph", "backprop_table": "graphc.view.backprop_table",
+    "nn": "graphc.nn", "train": "graphc.train",
+}  # fmt: skip
+_LATER_METHODS = {
+    "repr_latex": ("graphc.view.latex", "repr_latex"),
+    "repr_html": ("graphc.view.html", "repr_html"),
+}
+
+__all__ = [
+    "Function", "Graph", "Node", "backprop_table", "compile", "elementwise", "evaluate", "grad",
+    "inference", "latex", "nn", "parse", "set_default_float", "show", "simplify", "to_dot",
+    "to_networkx", "to_text", "train", "value_and_grad", "vjp", "why", *_operations,
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"graphc has no attribute {name!r}")
+    module = import_module(_LATER[name])
+    found = module if name in ("nn", "train") else getattr(module, name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})
+
+
+def _later_method(module: str, name: str) -> Any:
+    return lambda node: getattr(import_module(module), name)(node)
+
+
+OPERATORS.update({name: _later_method(*place) for name, place in _LATER_METHODS.items()})

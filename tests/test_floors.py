@@ -376,7 +376,7 @@ BAD: list[tuple[Rule, str, str]] = [
 ]
 
 GOOD = """
-__init__: from graphc.compile import compile; from graphc.ir import Node; import graphc.train.a
+__init__: from graphc.compiler import compile; from graphc.ir import Node; import graphc.train.a
 | errors: x = 1
 | config: import os; from graphc.errors import E; x = os.environ.get('A')
 | ir/__init__: from graphc.ir.node import Node
@@ -387,7 +387,7 @@ __init__: from graphc.compile import compile; from graphc.ir import Node; import
 | target/loader: exec(compile('1', '', 'exec'))
 | target/intrinsics: import numba
 | target/cpu: def f(): from graphc.target import intrinsics; import scipy.linalg
-| compile: from graphc.function import compile; compile(1)
+| compile: from graphc.compiler.function import compile; compile(1)
 | function: def compile(x): return x
 | train/a: def save(): from safetensors import numpy; load(x, allow_pickle=False)
 | bench/__init__: def f(): import torch

@@ -29,13 +29,17 @@ COMPARISON, SUM, PRODUCT, PREFIX, POWER, ATOM = range(6)
 class Notation:
     """How an operation is written: templates over `{0}`, `{1}`, ..., for text and LaTeX.
 
-    `level` is how tightly the whole holds; `operands` is the least level each operand needs to stand bare.
+    `{0}` is replaced by the first operand wherever it stands, so that `\\frac{{0}}{{1}}` is a fraction; other
+    braces stay as they are.
+    `level` is how tightly the whole holds; `operands` is the least level that each operand needs to
+    stand bare, `latex_operands` the same in LaTeX, whose braces may hold an operand already.
     """
 
     text: Template
     latex: Template
     level: int = ATOM
     operands: tuple[int, ...] = ()
+    latex_operands: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +70,9 @@ REGISTRY: dict[str, Op] = {}
 
 
 def register(op: Op) -> None:
-    """Enter an operation under its name; a name is taken once."""
+    """Enter an operation under its name, an identifier; a name is taken once."""
+    if not op.name.isidentifier():
+        raise ArgumentError(f"an operation's name must be an identifier; got {op.name!r}")
     if op.name in REGISTRY:
         raise ArgumentError(f"an operation named {op.name!r} exists already; choose another name")
     REGISTRY[op.name] = op

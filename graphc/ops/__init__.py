@@ -156,3 +156,15 @@ OPERATORS.update(
         "array_function": at_user_line(_array_function),
     }
 )  # fmt: skip
+
+__all__ = [
+    "abs", "add", "argmax", "argmin", "broadcast_to", "cast", "clip", "const", "cos", "divide",
+    "equal", "erf", "exp", "expand_dims", "expm1", "eye", "floor", "greater", "greater_equal",
+    "input", "isfinite", "isnan", "less", "less_equal", "log", "log1p", "log_softmax",
+    "logical_and", "logical_not", "logical_or", "logsumexp", "matmul", "max", "maximum", "mean",
+    "min", "minimum", "multiply", "negative", "not_equal", "one_hot", "ones_like", "param",
+    "pick", "power", "prod", "ramp", "random", "relu", "reshape", "scatter_add", "sigmoid",
+    "sigmoid_cross_entropy", "sign", "sin", "slogdet", "softmax", "softmax_cross_entropy",
+    "softplus", "solve", "sqrt", "square", "squeeze", "state", "stop_gradient", "subtract",
+    "sum", "take", "tanh", "training", "transpose", "where", "zeros_like",
+]  # fmt: skip

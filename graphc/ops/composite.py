@@ -20,7 +20,7 @@ from graphc.ops import reduction, scalar
 from graphc.ops.elementwise import cast, cast_together
 from graphc.ops.indexing import check_range, pick
 from graphc.ops.layout import expand_dims, reshape
-from graphc.ops.reduction import one_hot, reduced_shape
+from graphc.ops.reduction import one_hot, reduced_shape, reduction_latex, reduction_text
 from graphc.ops.source import as_node, as_nodes
 
 
@@ -93,7 +93,7 @@ def _logsumexp_vjp(node: Node, g: Node) -> list[Node | None]:
 
 logsumexp_op = _composite(
     "logsumexp", _reduced, _logsumexp_reference, _logsumexp_vjp, _logsumexp_expand,
-    Notation("logsumexp({0})", r"\operatorname{logsumexp}\left({0}\right)", ATOM),
+    Notation(reduction_text("logsumexp"), reduction_latex(r"\operatorname{logsumexp}"), ATOM),
     "log(sum(exp(x))), without overflow",
 )  # fmt: skip
 
@@ -106,6 +106,20 @@ def logsumexp(x: object, axis: Any = None, keepdims: bool = False) -> Node:
 
 
 # ---- softmax and its logarithm
+
+
+def _along_axis(name: str, symbol: str) -> Notation:
+    """How an operation along one axis is written: with its axis, unless it is the last."""
+
+    def last(node: Node) -> bool:
+        return bool(node.attrs["axis"] == node.ndim - 1)
+
+    return Notation(
+        lambda node: f"{name}({{0}})" if last(node) else f"{name}({{0}}, axis={node.attrs['axis']})",
+        lambda node: symbol
+        + ("" if last(node) else rf"_{{\text{{axis {node.attrs['axis']}}}}}")
+        + r"\left({0}\right)",
+    )
 
 
 def _softmax_reference(attrs: Attributes, x: np.ndarray) -> np.ndarray:
@@ -124,7 +138,7 @@ softmax_op = _composite(
     lambda node, g: [
         node * (g - reduction.sum(g * node, axis=node.attrs["axis"], keepdims=True))
     ],
-    _softmax_expand, Notation("softmax({0})", r"\operatorname{softmax}\left({0}\right)", ATOM),
+    _softmax_expand, _along_axis("softmax", r"\operatorname{softmax}"),
     "exp(x) / sum(exp(x)) along one axis, without overflow",
 )  # fmt: skip
 
@@ -153,7 +167,7 @@ def _log_softmax_vjp(node: Node, g: Node) -> list[Node | None]:
 
 log_softmax_op = _composite(
     "log_softmax", _same, _log_softmax_reference, _log_softmax_vjp, _log_softmax_expand,
-    Notation("log_softmax({0})", r"\operatorname{log\,softmax}\left({0}\right)", ATOM),
+    _along_axis("log_softmax", r"\log\operatorname{softmax}"),
     "log(softmax(x)) along one axis, without overflow or log(0)",
 )  # fmt: skip
 

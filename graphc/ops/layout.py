@@ -39,9 +39,21 @@ def _layout(
     return op
 
 
-def _apply(name: str) -> Notation:
+def _apply(name: str, argument: Callable[[Node], object]) -> Notation:
+    """Written as a call with one argument; LaTeX leaves the argument out."""
     latex = name.replace("_", r"\_")
-    return Notation(f"{name}({{0}})", rf"\operatorname{{{latex}}}\left({{0}}\right)")
+    return Notation(
+        lambda node: f"{name}({{0}}, {argument(node)})",
+        rf"\operatorname{{{latex}}}\left({{0}}\right)",
+    )
+
+
+def _shape_argument(node: Node) -> str:
+    return shape_text(node.shape)
+
+
+def _is_matrix_transpose(node: Node) -> bool:
+    return node.attrs["axes"] == (1, 0)
 
 
 def _infer_transpose(inputs: tuple[Node, ...], attrs: Attributes) -> TensorType:
@@ -54,7 +66,12 @@ transpose_op = _layout(
     _infer_transpose,
     lambda attrs, x: np.transpose(x, attrs["axes"]),
     lambda node, g: [transpose(g, tuple(int(a) for a in np.argsort(node.attrs["axes"])))],
-    Notation("{0}ᵀ", r"{{0}}^{{\top}}", ATOM, (POWER,)),
+    Notation(
+        lambda node: "{0}ᵀ" if _is_matrix_transpose(node) else f"transpose({{0}}, {node.attrs['axes']})",
+        lambda node: r"{{0}}^{\top}" if _is_matrix_transpose(node) else r"\operatorname{transpose}\left({0}\right)",
+        ATOM,
+        (ATOM,),
+    ),
     "the axes in another order",
 )
 
@@ -100,7 +117,7 @@ reshape_op = _layout(
     _infer_reshape,
     lambda attrs, x: np.reshape(x, attrs["shape"]),
     lambda node, g: [reshape(g, node.inputs[0].shape)],
-    _apply("reshape"),
+    _apply("reshape", _shape_argument),
     "the same elements, in row-major order, in another shape",
 )
 
@@ -164,7 +181,7 @@ broadcast_op = _layout(
     _infer_broadcast,
     lambda attrs, x: np.broadcast_to(x, attrs["shape"]),
     lambda node, g: [sum_to_shape(g, node.inputs[0].shape)],
-    _apply("broadcast_to"),
+    _apply("broadcast_to", _shape_argument),
     "the elements repeated along axes of length 1",
 )
 
@@ -214,12 +231,32 @@ def _slice_vjp(node: Node, g: Node) -> list[Node | None]:
     return [pad(flip(g, flipped), tuple(edges))]
 
 
+def index_texts(node: Node) -> list[str]:
+    """The bounds of a slice as Python writes them, such as `1:n`, `::-1` or `:`, for each axis."""
+    return [
+        _bound_text(bound, dim)
+        for bound, dim in zip(node.attrs["bounds"], node.inputs[0].shape, strict=True)
+    ]
+
+
+def _bound_text(bound: tuple[Dim, Dim, int], dim: Dim) -> str:
+    start, stop, step = bound
+    first = "" if start == (0 if step > 0 else dim - 1) else str(start)
+    last = "" if stop == (dim if step > 0 else -1) else str(stop)
+    return f"{first}:{last}" if step == 1 else f"{first}:{last}:{step}"
+
+
 slice_op = _layout(
     "slice",
     _infer_slice,
     lambda attrs, x: x[_numpy_slices(attrs["bounds"])],
     _slice_vjp,
-    _apply("slice"),
+    Notation(
+        lambda node: f"{{0}}[{', '.join(index_texts(node))}]",
+        lambda node: rf"{{0}}_{{\left[{', '.join(index_texts(node))}\right]}}",
+        ATOM,
+        (ATOM,),
+    ),
     "every step-th element between two bounds, for each axis",
 )
 
@@ -275,7 +312,7 @@ pad_op = _layout(
     _infer_pad,
     _pad_reference,
     _pad_vjp,
-    _apply("pad"),
+    _apply("pad", lambda node: node.attrs["edges"]),
     "zeros before, after and between the elements, for each axis",
 )
 

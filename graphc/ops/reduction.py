@@ -78,19 +78,26 @@ def _prod_vjp(node: Node, g: Node) -> list[Node | None]:
     return [spread(node, g) * cast(share, x.dtype)]
 
 
-def _text(name: str) -> Callable[[Node], str]:
+def reduction_text(name: str) -> Callable[[Node], str]:
+    """How a reduction is written in text: with its axes, unless it takes all."""
+
     def text(node: Node) -> str:
         axes = node.attrs["axes"]
-        where = "" if len(axes) == node.inputs[0].ndim else f", axis={', '.join(map(str, axes))}"
-        return f"{name}({{0}}{where})"
+        named = axes[0] if len(axes) == 1 else axes
+        where = "" if len(axes) == node.inputs[0].ndim else f", axis={named}"
+        kept = ", keepdims=True" if node.attrs["keepdims"] else ""
+        return f"{name}({{0}}{where}{kept})"
 
     return text
 
 
-def _latex(symbol: str) -> Callable[[Node], str]:
+def reduction_latex(symbol: str) -> Callable[[Node], str]:
+    """How a reduction is written in LaTeX: with its axes below, unless it takes all."""
+
     def latex(node: Node) -> str:
         axes = node.attrs["axes"]
-        below = "" if len(axes) == node.inputs[0].ndim else f"_{{{{{', '.join(map(str, axes))}}}}}"
+        places = ", ".join(map(str, axes))
+        below = "" if len(axes) == node.inputs[0].ndim else rf"_{{\text{{axis {places}}}}}"
         return rf"{symbol}{below}\left({{0}}\right)"
 
     return latex
@@ -119,7 +126,7 @@ def _reduction(
         reference,
         vjp,
         no_derivative,
-        Notation(_text(name), _latex(symbol), ATOM),
+        Notation(reduction_text(name), reduction_latex(symbol), ATOM),
         None,
         doc,
         combine,
@@ -237,7 +244,7 @@ mean_op = Op(
     lambda node, g: [
         spread(node, g / size(count(node.inputs[0], node.attrs["axes"]), g.dtype))
     ],
-    notation=Notation(_text("mean"), _latex(r"\operatorname{mean}"), ATOM),
+    notation=Notation(reduction_text("mean"), reduction_latex(r"\operatorname{mean}"), ATOM),
     expand=_mean_expand,
     doc="the arithmetic mean; nan of nothing",
 )

@@ -59,7 +59,7 @@ def _solve_vjp(node: Node, g: Node) -> list[Node | None]:
 
 solve_op = RoutineOp(
     "solve", _solve_infer, _solve_reference, _solve_vjp,
-    notation=Notation("solve({0}, {1})", r"{{0}}^{{-1}} {1}", ATOM, (ATOM, ATOM)),
+    notation=Notation("solve({0}, {1})", r"{{0}}^{-1} \, {1}", ATOM, (ATOM, ATOM)),
     doc="the solution X of A X = B, by LU with partial pivoting",
 )  # fmt: skip
 register(solve_op)
@@ -138,12 +138,19 @@ def _item_vjp(node: Node, g: Node) -> list[Node | None]:
 tuple_op = Op(
     "tuple", _tuple_infer, lambda attrs, *values: tuple(values),
     lambda node, g: [item(g, i) for i in range(len(node.inputs))], doc="several values as one node",
+    notation=Notation(
+        lambda node: f"({', '.join(f'{{{i}}}' for i in range(len(node.inputs)))})",
+        lambda node: rf"\left({', '.join(f'{{{i}}}' for i in range(len(node.inputs)))}\right)",
+    ),
 )  # fmt: skip
 register(tuple_op)
 item_op = Op(
     "item", _item_infer, lambda attrs, values: values[attrs["index"]], _item_vjp,
     notation=Notation(
-        lambda node: f"{{0}}[{node.attrs['index']}]", lambda node: rf"{{0}}_{{{{{node.attrs['index']}}}}}"
+        lambda node: f"{{0}}[{node.attrs['index']}]",
+        lambda node: rf"{{0}}_{{\left[{node.attrs['index']}\right]}}",
+        ATOM,
+        (ATOM,),
     ),
     doc="one result of a node with several",
 )  # fmt: skip

@@ -36,7 +36,7 @@ multiply = elementwise(
 )  # fmt: skip
 divide = elementwise(
     "divide", lambda sp, a, b: a / b, derivative=lambda a, b, y: (1 / b, -y / b),
-    reference=np.divide, notation=Notation("{0} / {1}", r"\frac{{{0}}}{{{1}}}", PRODUCT, (PRODUCT, PREFIX)),
+    reference=np.divide, notation=Notation("{0} / {1}", r"\frac{{0}}{{1}}", PRODUCT, (PRODUCT, PREFIX), (0, 0)),
     primitive=True, doc="a / b; integers become floats",
 )  # fmt: skip
 negative = elementwise(
@@ -53,7 +53,7 @@ def _power_partials(a: Node, b: Node, y: Node) -> tuple[Node | None, Node | None
 
 power = elementwise(
     "power", lambda sp, a, b: a**b, derivative=_power_partials, types="arithmetic", reference=np.power,
-    notation=Notation("{0}**{1}", "{{0}}^{{1}}", POWER, (ATOM, POWER)), primitive=True,
+    notation=Notation("{0}**{1}", "{{0}}^{{1}}", POWER, (ATOM, POWER), (ATOM, 0)), primitive=True,
     doc="a to the power b; for a <= 0 the derivative with respect to b is taken as 0",
 )  # fmt: skip
 square = elementwise(
@@ -81,7 +81,7 @@ log1p = elementwise(
 )  # fmt: skip
 sqrt = elementwise(
     "sqrt", lambda sp, x: sp.sqrt(x), derivative=lambda x, y: 0.5 / y, reference=np.sqrt,
-    notation=Notation("sqrt({0})", r"\sqrt{{{0}}}", ATOM), primitive=True, properties=("nonnegative",),
+    notation=Notation("sqrt({0})", r"\sqrt{{0}}", ATOM), primitive=True, properties=("nonnegative",),
     doc="the square root",
 )  # fmt: skip
 sin = elementwise(
@@ -178,7 +178,7 @@ where = elementwise(
     "where", lambda sp, c, a, b: sp.Piecewise((a, c), (b, True)), types="select", reference=np.where,
     derivative=lambda c, a, b, y: (None, cast(c, y.dtype), cast(logical_not(c), y.dtype)),
     notation=Notation(
-        "where({0}, {1}, {2})", r"\begin{{cases}} {1} & {0} \\ {2} & \text{{else}} \end{{cases}}"
+        "where({0}, {1}, {2})", r"\begin{cases} {1} & {0} \\ {2} & \text{else} \end{cases}"
     ),
     primitive=True, doc="a where the condition holds, b elsewhere",
 )  # fmt: skip

@@ -70,6 +70,10 @@ ramp_op = _source(
         ),
         attrs["shape"],
     ),
+    Notation(
+        lambda node: f"ramp({shape_text(node.shape)}, axis={node.attrs['axis']})",
+        lambda node: rf"\operatorname{{ramp}}_{{\text{{axis {node.attrs['axis']}}}}}",
+    ),
 )
 
 training = make(flag_op, declaration=Declaration("flag", "training"), dtype=bool_, shape=())

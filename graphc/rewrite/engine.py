@@ -155,18 +155,15 @@ def rewrite_nodes(
     """The roots rewritten together, and the log of the rules applied."""
     rules = _chosen(phases, disabled)
     context, steps, current = Context(), [], list(roots)
-    size = len(topological(current))
-    for count in range(1, len(PHASES) + _ROUNDS):
-        enabled = [rule for rule in rules if rule.phase in PHASES[:count]]
+    for _ in range(_ROUNDS):
         context.users = _use_counts(current)
-        budget = _APPLICATIONS + _APPLICATIONS_PER_NODE * size
-        rewriter = _Rewriter(enabled, context, budget)
+        budget = _APPLICATIONS + _APPLICATIONS_PER_NODE * len(context.users)
+        rewriter = _Rewriter(rules, context, budget)
         new = [rewriter.normal_form(root) for root in current]
         steps.extend(rewriter.steps)
-        settled = count >= len(PHASES) and new == current
-        current = new
-        if settled:
+        if new == current:
             break
+        current = new
     return current, tuple(steps)
 
 

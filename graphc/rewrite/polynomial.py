@@ -15,7 +15,7 @@ from graphc.ir.dtype import DType
 from graphc.ir.node import Node
 from graphc.ops import scalar
 from graphc.rewrite.facts import number
-from graphc.rewrite.monomial import Powers, inverted, multiplied, opposite
+from graphc.rewrite.monomial import Powers, cancelled, inverted, multiplied, opposite
 
 # What is looked at around one node; more would cost time and seldom finds more.
 _NODES = 20
@@ -107,9 +107,13 @@ class Polynomial:
                 result.enter(Term(a.coefficient * b.coefficient, powers, made))
         return result
 
+    def factors(self) -> set[Node]:
+        """The factors of all terms."""
+        return {factor for term in self._terms.values() for factor in term.powers}
+
     def families(self) -> set[Node]:
         """What the factors that are left are functions of."""
-        return {family(factor) for term in self._terms.values() for factor in term.powers}
+        return set(map(family, self.factors()))
 
     def substitute(self, factor: Node, replacement: Polynomial) -> Polynomial:
         """The polynomial with every power of a factor above the line replaced."""
@@ -125,6 +129,28 @@ class Polynomial:
                 product = product.times(replacement)
             result = result.plus(product)
         return result
+
+    def reduced(self) -> Polynomial:
+        """The polynomial with exp(u) * sigmoid(u) written exp(u) - sigmoid(u)."""
+        result = Polynomial(self.dtype)
+        result.lost = set(self.lost)
+        for term in self.terms:
+            result = result.plus(self._split(term))
+        return result
+
+    def _split(self, term: Term) -> Polynomial:
+        for power, (above, _) in term.powers.items():
+            if power.op is not scalar.exp or not above:
+                continue
+            gate = scalar.sigmoid(power.inputs[0])
+            gates = term.powers.get(gate, (0, 0))
+            if gates[0]:
+                rest = {**term.powers, power: (above - 1, term.powers[power][1])}
+                rest[gate] = (gates[0] - 1, gates[1])
+                powers = [Term(Fraction(1), {power: (1, 0)}), Term(Fraction(-1), {gate: (1, 0)})]
+                left = Term(term.coefficient, cancelled(rest), True)
+                return Polynomial(self.dtype, [left]).times(Polynomial(self.dtype, powers))
+        return Polynomial(self.dtype, [term])
 
 
 def family(factor: Node) -> Node:
@@ -149,7 +175,12 @@ class Region:
 
     interior: set[Node] = field(default_factory=set)
     factors: set[Node] = field(default_factory=set)
+    shared: set[Node] = field(default_factory=set)
     repeats: bool = False
+
+    def without_shared(self) -> Region:
+        """The region in which what occurs several times is taken as one factor."""
+        return Region(self.interior - self.shared, self.factors, set(), True)
 
 
 def region(root: Node) -> Region:
@@ -161,6 +192,7 @@ def region(root: Node) -> Region:
         node = queue.popleft()
         if node in found.interior:
             found.repeats = True
+            found.shared.add(node)
         elif node.op in ARITHMETIC and len(found.interior) < _NODES:
             found.interior.add(node)
             queue.extend(node.inputs)

@@ -16,7 +16,7 @@ from graphc.ir.node import Node
 from graphc.ops import scalar
 from graphc.ops.source import const, constant_op
 from graphc.rewrite.facts import is_float, is_scalar, negated
-from graphc.rewrite.monomial import Powers, cancelled, inverted, multiplied
+from graphc.rewrite.monomial import Powers, cancelled, inverted, multiplied, opposite
 from graphc.rewrite.order import Order
 from graphc.rewrite.polynomial import (
     ARITHMETIC,
@@ -38,25 +38,28 @@ def _normalise(node: Node, context: Context) -> Node | None:
     around = region(node)
     if not around.repeats:
         return None
-    expansion = Expansion(around, node.dtype)
-    try:
-        polynomial = expansion.expand(node)
-        candidates = [polynomial, *_substituted(polynomial)]
-    except Unsuitable:
-        return None
     edge = set(map(family, around.factors))
     best, best_cost = None, _cost(node, edge)
-    for candidate in candidates:
-        if not candidate.terms or not candidate.lost <= candidate.families():
-            continue
-        made = _assembled(candidate, context.order, expansion.spelled)
-        if made is not None and (cost := _cost(made, edge)) < best_cost:
-            best, best_cost = made, cost
+    # What occurs several times is first taken as one factor: g * a - g * a * a is g * a * (1 - a), whatever g is.
+    regions = [around.without_shared()] if around.shared else []
+    for tried in (*regions, around):
+        for made in _candidates(node, tried, context.order):
+            if (cost := _cost(made, edge)) < best_cost:
+                best, best_cost = made, cost
     return best
 
 
-def _factors(polynomial: Polynomial) -> set[Node]:
-    return {factor for term in polynomial.terms for factor in term.powers}
+def _candidates(node: Node, around: Region, order: Order) -> Iterator[Node]:
+    expansion = Expansion(around, node.dtype)
+    try:
+        polynomial = expansion.expand(node)
+    except Unsuitable:
+        return
+    for candidate in (polynomial, *_substituted(polynomial)):
+        if candidate.terms and candidate.lost <= candidate.families():
+            made = _assembled(candidate, order, expansion.spelled)
+            if made is not None:
+                yield made
 
 
 def _cost(node: Node, edge: set[Node]) -> int:
@@ -75,21 +78,33 @@ def _cost(node: Node, edge: set[Node]) -> int:
 
 def _substituted(polynomial: Polynomial) -> Iterator[Polynomial]:
     """The polynomial over sigmoid(u) alone, or softplus(u) alone, where it holds both u and -u."""
-    dtype = polynomial.dtype
-    present = _factors(polynomial)
-    for factor in sorted(present, key=lambda f: f.number):
-        source = negated(factor.inputs[0]) if factor.op in (scalar.sigmoid, scalar.softplus) else None
-        if source is None:
+    for factor in sorted(polynomial.factors(), key=lambda f: f.number):
+        replacement = None
+        if factor.op in (scalar.sigmoid, scalar.softplus):
+            replacement = _mirrored(factor, polynomial.dtype)
+        if replacement is None:
             continue
-        mirror = Term(Fraction(1), {factor.op(source): (1, 0)})  # type: ignore[operator]
-        if factor.op is scalar.sigmoid:
-            replacement = [Term(Fraction(1), {}), Term(Fraction(-1), mirror.powers)]
-        else:
-            replacement = [mirror, Term(Fraction(-1), {source: (1, 0)})]
         try:
-            yield polynomial.substitute(factor, Polynomial(dtype, replacement))
+            changed = polynomial.substitute(factor, replacement)
+            yield changed
+            yield changed.reduced()
         except Unsuitable:
             continue
+    try:
+        yield polynomial.reduced()
+    except Unsuitable:
+        return
+
+
+def _mirrored(factor: Node, dtype: DType) -> Polynomial | None:
+    """1 - sigmoid(u) for sigmoid(-u), softplus(u) - u for softplus(-u)."""
+    source = negated(factor.inputs[0])
+    if source is None:
+        return None
+    mirror = Term(Fraction(1), {factor.op(source): (1, 0)})  # type: ignore[operator]
+    if factor.op is scalar.sigmoid:
+        return Polynomial(dtype, [Term(Fraction(1), {}), Term(Fraction(-1), mirror.powers)])
+    return Polynomial(dtype, [mirror, Term(Fraction(-1), {source: (1, 0)})])
 
 
 def _assembled(polynomial: Polynomial, order: Order, spelled: dict[Node, Node]) -> Node | None:
@@ -105,10 +120,23 @@ def _assembled(polynomial: Polynomial, order: Order, spelled: dict[Node, Node]) 
     try:
         if len(terms) == 1:
             return writer.signed(terms[0].coefficient, terms[0].powers)
-        total = writer.sum(rest)
-        return writer.signed(scale, {**common, total: (1, 0)})
+        complement = _complement(rest)
+        if complement is not None and complement in polynomial.factors():
+            return writer.signed(scale, multiplied(common, {complement: (1, 0)}))
+        return writer.signed(scale, {**common, writer.sum(rest): (1, 0)})
     except Unsuitable:
         return None
+
+
+def _complement(terms: list[Term]) -> Node | None:
+    """sigmoid(-u) for the terms of 1 - sigmoid(u)."""
+    if len(terms) != 2:
+        return None
+    one, gate = sorted(terms, key=lambda term: len(term.powers))
+    if one.powers or one.coefficient != 1 or gate.coefficient != -1 or len(gate.powers) != 1:
+        return None
+    ((factor, power),) = gate.powers.items()
+    return scalar.sigmoid(opposite(factor.inputs[0])) if factor.op is scalar.sigmoid and power == (1, 0) else None
 
 
 def _reduced(powers: Powers) -> Powers:

@@ -10,6 +10,7 @@ from graphc.ir.node import Node
 from graphc.schedule.analysis import Anchors, memory_of
 from graphc.schedule.contract import product_op
 from graphc.schedule.group import Group, Grouping, Step, value_indices
+from graphc.schedule.index import Computed
 from graphc.schedule.lower import anchor_demands
 
 
@@ -23,6 +24,7 @@ class Ordering:
         self.steps = list(grouping.steps)
         self.number = grouping.number
         self.readers = self._readers()
+        self.checks = [step for step in self.steps if self._may_fail(step)]
         self.in_place: dict[Node, Node] = {}  # new value -> the state it overwrites
         outputs = set(graph.outputs)
         counts: dict[Node, int] = {}
@@ -39,6 +41,17 @@ class Ordering:
             for node in self._read_by(step):
                 found.setdefault(node, []).append(step)
         return found
+
+    def _may_fail(self, step: Step) -> bool:
+        """Whether a step checks what it computes with: indices in range, a matrix that is not singular."""
+        if not isinstance(step, Group):
+            return step.op.kind in ("routine", "indexing")
+        return any(
+            isinstance(index, Computed)
+            for anchor in step.anchors
+            for _, at in anchor_demands(self.anchors, step, anchor)
+            for index in at
+        )
 
     def _read_by(self, step: Step) -> Iterable[Node]:
         if isinstance(step, Group):
@@ -61,6 +74,10 @@ class Ordering:
             return False
         for reader in others:
             self._add_need(step, reader)
+        # A check that fails must leave every state as it was.
+        for check in self.checks:
+            if check is not step and not self._needs(check, step):
+                self._add_need(step, check)
         return True
 
     def _needs(self, step: Step, other: Step) -> bool:

@@ -43,8 +43,8 @@ def _environment() -> str:
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    numba = importlib.metadata.version("numba")
-    return f"{KERNEL_ABI}\n{digest.hexdigest()}\nnumba {numba}\n{engine.description()}"
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in ("numba", "llvmlite")]
+    return "\n".join([KERNEL_ABI, digest.hexdigest(), *versions, engine.description()])
 
 
 def compile_kernel(source: str, name: str = "kernel") -> NativeKernel:

@@ -10,9 +10,6 @@ import struct
 import threading
 from typing import Any
 
-import llvmlite
-import llvmlite.binding as llvm
-
 from graphc.errors import CompileError
 
 _LOCK = threading.RLock()
@@ -21,17 +18,20 @@ _SYMBOL_TABLE = 2  # SHT_SYMTAB
 _SYMBOL = struct.Struct("<IBBHQQ")  # name, info, other, section, value, size
 
 
-def _initialize() -> None:
-    if tuple(int(part) for part in llvmlite.__version__.split(".")[:2]) < (0, 44):
-        llvm.initialize()
-    llvm.initialize_native_target()
-    llvm.initialize_native_asmprinter()
+@functools.cache
+def _binding() -> Any:
+    """LLVM, made ready for this machine. It takes 30 ms to load: not before it is needed."""
+    import llvmlite.binding
+
+    llvmlite.binding.initialize_native_target()
+    llvmlite.binding.initialize_native_asmprinter()
+    return llvmlite.binding
 
 
 @functools.cache
 def target_machine() -> Any:
     """The host CPU as LLVM sees it, with every feature it has."""
-    _initialize()
+    llvm = _binding()
     triple = llvm.get_process_triple()
     return llvm.Target.from_triple(triple).create_target_machine(
         cpu=llvm.get_host_cpu_name(),
@@ -46,17 +46,18 @@ def target_machine() -> Any:
 @functools.cache
 def description() -> str:
     """What object code depends on beside its source: LLVM, the CPU and its features."""
+    llvm = _binding()
     features = llvm.get_host_cpu_features().flatten()
     version = ".".join(str(part) for part in llvm.llvm_version_info)
     triple = llvm.get_process_triple()
     cpu = llvm.get_host_cpu_name()
-    return f"llvmlite {llvmlite.__version__} llvm {version} {triple} {cpu} {features}"
+    return f"llvm {version} {triple} {cpu} {features}"
 
 
 @functools.cache
 def _engine() -> Any:
-    machine = target_machine()
-    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+    llvm = _binding()
+    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine())
 
 
 def undefined_symbols(object_code: bytes) -> list[str]:
@@ -89,13 +90,13 @@ def _undefined(object_code: bytes, offset: int, size: int, strings: int) -> list
 def define(symbol: str, address: int) -> None:
     """Make `symbol` known to all object code loaded later."""
     with _LOCK:
-        llvm.add_symbol(symbol, address)
+        _binding().add_symbol(symbol, address)
 
 
 def is_defined(symbol: str) -> bool:
     """Whether object code may refer to `symbol`."""
     with _LOCK:
-        return llvm.address_of_symbol(symbol) is not None
+        return _binding().address_of_symbol(symbol) is not None
 
 
 def load(object_code: bytes, symbol: str, needs: list[str]) -> int:
@@ -110,7 +111,7 @@ def load(object_code: bytes, symbol: str, needs: list[str]) -> int:
         )
     with _LOCK:
         engine = _engine()
-        engine.add_object_file(llvm.ObjectFileRef.from_data(object_code))
+        engine.add_object_file(_binding().ObjectFileRef.from_data(object_code))
         engine.finalize_object()
         address = int(engine.get_function_address(symbol))
     if not address:

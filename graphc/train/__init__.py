@@ -8,12 +8,14 @@ from graphc.train.early_stopping import EarlyStopping
 from graphc.train.history import History
 from graphc.train.idx import read_idx
 from graphc.train.optimizers import Optimizer, adam, momentum, sgd
+from graphc.train.trainer import Trainer
 
 __all__ = [
     "Dataset",
     "EarlyStopping",
     "History",
     "Optimizer",
+    "Trainer",
     "adam",
     "load_digits",
     "load_metadata",

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from graphc.compile import compile, inference
+from graphc.compiler import compile, inference
 from graphc.errors import ArgumentError, CheckpointError, DTypeError, ShapeError
-from graphc.function import Function
+from graphc.compiler.function import Function
 from graphc.ir.node import Node
 from graphc.ir.shape import shape_text
 from graphc.ir.site import at_user_line

@@ -21,7 +21,7 @@ from graphc.target.instance import Instance
 from graphc.target.instructions import COLUMNS, Opcode
 
 if TYPE_CHECKING:
-    from graphc.function import CompiledKernel, Function
+    from graphc.compiler.function import CompiledKernel, Function
 
 _COMMENT_COLUMN = 72
 

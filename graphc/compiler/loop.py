@@ -16,7 +16,7 @@ from graphc.ops.evaluate import evaluate_all
 from graphc.target.loop import LoopPlan, LoopProgram
 
 if TYPE_CHECKING:
-    from graphc.function import Function
+    from graphc.compiler.function import Function
 
 # How long native code runs before it lets Python look at Ctrl-C and progress; half of what is promised.
 _SLICE_SECONDS = 0.025

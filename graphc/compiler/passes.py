@@ -9,7 +9,7 @@ from typing import Any
 
 from graphc import config
 from graphc.errors import ArgumentError, CompileError, DTypeError, ShapeError
-from graphc.function import CompiledKernel, Function, Phase
+from graphc.compiler.function import CompiledKernel, Function, Phase
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.shape import TupleType, shape_text

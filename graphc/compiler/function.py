@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import ArgumentError, ShapeError
-from graphc.function_loop import run_loop
-from graphc.function_report import MemoryReport, explain, source_text
+from graphc.compiler.loop import run_loop
+from graphc.compiler.report import MemoryReport, explain, source_text
 from graphc.ir.dim import Size, size_names
 from graphc.ir.dim import evaluate as evaluate_dim
 from graphc.ir.graph import Graph
