@@ -26,7 +26,7 @@ FLOORS: tuple[tuple[tuple[str, ...], ...], ...] = (
     (("loops",),),
     (("schedule",),),
     (("target",),),
-    (("compile", "function"),),
+    (("compiler",),),
     (("nn",),),
     (("train",),),
     (("interop",), ("view",)),
@@ -387,8 +387,8 @@ __init__: from graphc.compiler import compile; from graphc.ir import Node; impor
 | target/loader: exec(compile('1', '', 'exec'))
 | target/intrinsics: import numba
 | target/cpu: def f(): from graphc.target import intrinsics; import scipy.linalg
-| compile: from graphc.compiler.function import compile; compile(1)
-| function: def compile(x): return x
+| compiler/passes: from graphc.compiler.function import compile; compile(1)
+| compiler/function: def compile(x): return x
 | train/a: def save(): from safetensors import numpy; load(x, allow_pickle=False)
 | bench/__init__: def f(): import torch
 | cli: import graphc as gx; from graphc import bench, grad

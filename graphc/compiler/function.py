@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import ArgumentError, ShapeError
 from graphc.compiler.loop import run_loop
 from graphc.compiler.report import MemoryReport, explain, source_text
+from graphc.errors import ArgumentError, ShapeError
 from graphc.ir.dim import Size, size_names
 from graphc.ir.dim import evaluate as evaluate_dim
 from graphc.ir.graph import Graph
@@ -24,7 +24,8 @@ from graphc.schedule.schedule import Schedule, ScheduledStep
 from graphc.target.instance import Instance
 from graphc.target.machine import Machine
 
-# Arguments up to this size are copied to a place whose address is known: faster than asking for theirs.
+# Arguments up to this size are copied to a place whose address is known: faster than asking for
+# theirs.
 _SMALL_BYTES = 16_384
 
 
@@ -38,7 +39,8 @@ class Phase:
 
 @dataclass
 class CompiledKernel:
-    """A kernel: its source, how long it took, and the steps that call it with their lines' origins."""
+    """A kernel: its source, how long it took, and the steps that call it with their lines'
+    origins."""
 
     number: int
     source: str
@@ -52,7 +54,9 @@ class _Slot:
 
     __slots__ = ("copied", "instance", "results", "shapes", "writers")
 
-    def __init__(self, instance: Instance, arrays: list[np.ndarray], outputs: list[tuple[Any, Any]]) -> None:
+    def __init__(
+        self, instance: Instance, arrays: list[np.ndarray], outputs: list[tuple[Any, Any]]
+    ) -> None:
         self.instance = instance
         self.copied: list[np.ndarray | None] = []
         self.results: list[np.ndarray | None] = []
@@ -73,8 +77,9 @@ class _Slot:
 class Function:
     """A compiled graph. Call it with arrays; `loop` runs it over a data set natively.
 
-    Any sizes that fit the inputs' shapes work without recompilation; each set of sizes is bound once. Calls from several
-    threads may overlap; those that share a parameter which one of them updates run one after the other.
+    Any sizes that fit the inputs' shapes work without recompilation; each set of sizes is bound
+    once. Calls from several threads may overlap; those that share a parameter which one of them
+    updates run one after the other.
     """
 
     def __init__(
@@ -128,7 +133,8 @@ class Function:
         return source_text(self.schedule, self.kernels)
 
     def explain(self) -> str:
-        """Time, bytes and floating-point operations of each step, for the sizes of the last call."""
+        """Time, bytes and floating-point operations of each step, for the sizes of the last
+        call."""
         return explain(self)
 
     def __repr__(self) -> str:
@@ -180,7 +186,8 @@ class Function:
             slot.instance.run(next(self._steps))
         large = iter(fresh)
         results = [next(large) if place is None else place[()] if not shape else place.copy()
-                   for place, (shape, _) in zip(slot.results, slot.shapes, strict=True)]  # fmt: skip
+                   for place, (shape, _) in zip(slot.results, slot.shapes,
+                   strict=True)]  # fmt: skip
         return results[0] if self.single else tuple(results)
 
     @contextmanager
@@ -216,7 +223,8 @@ class Function:
         unknown = [name for name in named if name not in names[len(args) :]]
         if unknown:
             raise ArgumentError(
-                f"unknown argument {unknown[0]!r}; expected {', '.join(names[len(args) :]) or 'no more'}"
+                f"unknown argument {unknown[0]!r}; expected "
+                f"{', '.join(names[len(args) :]) or 'no more'}"
             )
         missing = [name for name in names[len(args) :] if name not in named]
         if missing:
@@ -224,7 +232,8 @@ class Function:
         return (*args, *(named[name] for name in names[len(args) :]))
 
     def sizes_of(self, arrays: list[np.ndarray]) -> dict[str, int]:
-        """The values of the named sizes, from arguments; an error names the inputs that disagree."""
+        """The values of the named sizes, from arguments; an error names the inputs that
+        disagree."""
         pairs = [(node, a.shape) for node, a in zip(self.inputs, arrays, strict=True)]
         sizes = bind_sizes(pairs)
         for node in self.schedule.graph.nodes:
@@ -260,17 +269,16 @@ class Function:
     ) -> Any:
         """Run over a data set in minibatches, natively, and return each output for every step.
 
-        Args: `data`, one array for each input, all with as many rows; `batch_size` rows a step, the last step of an
-        epoch may have fewer; `seed` fixes the order (a function of seed and epoch number) unless `shuffle` is
-        False; epochs are numbered from `first_epoch`. `on_progress(steps, outputs so far)` is called at least
-        every 50 ms. Returns an array of shape (steps, *output shape), or a tuple of them.
+        Args: `data`, one array for each input, all with as many rows; `batch_size` rows a step, the
+        last step of an epoch may have fewer; `seed` fixes the order (a function of seed and epoch
+        number) unless `shuffle` is False; epochs are numbered from `first_epoch`.
+        `on_progress(steps, outputs so far)` is called at least every 50 ms. Returns an array of
+        shape (steps, *output shape), or a tuple of them.
 
-        Ctrl-C, an exception of `on_progress` and a failed check stop it after a whole step. An infinite or NaN float
-        output raises NonFiniteError and puts back the last good parameters.
+        Ctrl-C, an exception of `on_progress` and a failed check stop it after a whole step. An
+        infinite or NaN float output raises NonFiniteError and puts back the last good parameters.
         """
-        return run_loop(
-            self, data, batch_size, epochs, seed, shuffle, first_epoch, on_progress
-        )
+        return run_loop(self, data, batch_size, epochs, seed, shuffle, first_epoch, on_progress)
 
     def take_steps(self, count: int) -> int:
         """Reserve `count` step numbers for random draws; the first of them."""
@@ -289,7 +297,8 @@ _FREE = _Free()
 
 
 def _locks(schedule: Schedule) -> list[Any]:
-    """The locks of all carried values, in one order for all functions, so that none waits for ever."""
+    """The locks of all carried values, in one order for all functions, so that none waits for
+    ever."""
     found: list[Declaration] = []
     for buffer in schedule.states:
         declared = buffer.node.declaration if buffer.node is not None else None

@@ -1,4 +1,5 @@
-"""Running a function over a data set: native steps, with a return to Python at least every 50 ms."""
+"""Running a function over a data set: native steps, with a return to Python at least every 50
+ms."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ from graphc.target.loop import LoopPlan, LoopProgram
 if TYPE_CHECKING:
     from graphc.compiler.function import Function
 
-# How long native code runs before it lets Python look at Ctrl-C and progress; half of what is promised.
+# How long native code runs before it lets Python look at Ctrl-C and progress; half of what is
+# promised.
 _SLICE_SECONDS = 0.025
 
 Progress = Callable[[int, tuple[np.ndarray, ...]], None]
@@ -41,15 +43,15 @@ def run_loop(
     _check(batch_size, epochs, seed, first_epoch)
     plan = LoopPlan(count, batch_size, first_epoch, first_epoch + epochs, seed, shuffle)
     outputs = _outputs(function, plan)
-    sizes = tuple(
+    full, rest = (
         function.sizes_of([a[:rows] for a in arrays]) if rows else None
         for rows in (batch_size if plan.full else 0, plan.rest)
     )
-    known = sizes[0] or sizes[1]
+    known = full if full is not None else rest
     if known is not None and plan.steps:
         function.last_sizes = known
         program = LoopProgram(
-            function.schedule, function.lives, (sizes[0], sizes[1]), function.handles,
+            function.schedule, function.lives, (full, rest), function.handles,
             function.machine, arrays, outputs, plan, function.take_steps(plan.steps),
         )  # fmt: skip
         _Run(function, program, outputs).to_end(on_progress)
@@ -64,7 +66,9 @@ def _arrays(function: Function, data: Any) -> tuple[np.ndarray, ...]:
     if len(given) != len(inputs):
         names = ", ".join(node.name for node in inputs)
         raise ArgumentError(f"loop: expected {len(inputs)} array(s) ({names}), got {len(given)}")
-    arrays = tuple(function.argument(node, value) for node, value in zip(inputs, given, strict=True))
+    arrays = tuple(
+        function.argument(node, value) for node, value in zip(inputs, given, strict=True)
+    )
     for node, array in zip(inputs, arrays, strict=True):
         if array.ndim == 0:
             raise ShapeError(f"loop: {node.name!r} has no axis of examples to loop over")
@@ -75,7 +79,8 @@ def _arrays(function: Function, data: Any) -> tuple[np.ndarray, ...]:
             )
         if isinstance(node.shape[0], int):
             raise ShapeError(
-                f"loop: the first axis of {node.name!r} is fixed at {node.shape[0]}; declare it with a "
+                f"loop: the first axis of {node.name!r} is fixed at {node.shape[0]}; declare it "
+                f"with a "
                 f'name, such as gx.input({node.name!r}, ("n", ...)), to feed batches'
             )
     return arrays
@@ -83,7 +88,8 @@ def _arrays(function: Function, data: Any) -> tuple[np.ndarray, ...]:
 
 def _check(batch_size: Any, epochs: Any, seed: Any, first_epoch: Any) -> None:
     for name, value, least in (
-        ("batch_size", batch_size, 1), ("epochs", epochs, 0), ("first_epoch", first_epoch, 0), ("seed", seed, 0)
+        ("batch_size", batch_size, 1), ("epochs", epochs, 0), ("first_epoch", first_epoch, 0),
+        ("seed", seed, 0)
     ):  # fmt: skip
         if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
             raise ArgumentError(f"loop: expected {name} >= {least}, an integer; got {value!r}")
@@ -96,12 +102,13 @@ def _outputs(function: Function, plan: LoopPlan) -> tuple[np.ndarray, ...]:
         for dim in node.shape:
             if batch_sizes & set(size_names(dim)):
                 raise ShapeError(
-                    f"loop: output {node!r} depends on the batch size, so steps have different shapes; "
-                    f"reduce it over the examples.{written_at(node.sites)}"
+                    f"loop: output {node!r} depends on the batch size, so steps have different "
+                    f"shapes; reduce it over the examples.{written_at(node.sites)}"
                 )
         if any(not isinstance(dim, int) for dim in node.shape):
             raise ShapeError(f"loop: output {node!r} has a shape that is not fixed")
-        made.append(np.zeros((plan.steps, *node.shape), node.dtype.numpy))
+        shape = (plan.steps, *function.output_shape(node, {}))
+        made.append(np.zeros(shape, node.dtype.numpy))
     return tuple(made)
 
 
@@ -143,7 +150,8 @@ class _Run:
         return any(not np.isfinite(array[first:last]).all() for array in self.watched)
 
     def _explain_bad(self, before: _Snapshot, mark: Any) -> None:
-        """Replay the slice step by step from the snapshot, to the step that goes wrong, and say where."""
+        """Replay the slice step by step from the snapshot, to the step that goes wrong, and say
+        where."""
         self._restore(before)
         self.program.reset(mark)
         while True:
@@ -151,7 +159,9 @@ class _Run:
             order = self.program.mark()
             done = self.program.done
             now = self.program.advance(1)
-            broken = any(not np.isfinite(node.value).all() for node in self.states if node.dtype.is_float)
+            broken = any(
+                not np.isfinite(node.value).all() for node in self.states if node.dtype.is_float
+            )
             if broken or self._bad(done, now):
                 batch = self.program.batch(done)
                 self._restore(good)
@@ -167,14 +177,18 @@ class _Run:
         where = f"step {step} (epoch {epoch})"
         for node, value in values.items():
             parts = value if isinstance(value, tuple) else (value,)
-            if any(p.dtype.kind == "f" and not np.isfinite(p).all() for p in map(np.asarray, parts)):
+            if any(
+                p.dtype.kind == "f" and not np.isfinite(p).all() for p in map(np.asarray, parts)
+            ):
                 error = NonFiniteError(
-                    f"{where}: the first value that is not finite is {node!r}; parameters are those of "
+                    f"{where}: the first value that is not finite is {node!r}; parameters are "
+                    f"those of "
                     f"the last good step.{written_at(node.sites)}"
                 )
                 error.located = True
                 return error
         return NonFiniteError(
-            f"{where}: an output is not finite in compiled code only; parameters are those of the last "
+            f"{where}: an output is not finite in compiled code only; parameters are those of the "
+            f"last "
             f"good step"
         )

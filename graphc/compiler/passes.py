@@ -1,4 +1,5 @@
-"""From expressions to a compiled function: every pass in one tuple, each a function from a frozen value to the next."""
+"""From expressions to a compiled function: every pass in one tuple, each a function from a frozen
+value to the next."""
 
 from __future__ import annotations
 
@@ -8,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphc import config
-from graphc.errors import ArgumentError, CompileError, DTypeError, ShapeError
 from graphc.compiler.function import CompiledKernel, Function, Phase
+from graphc.errors import ArgumentError, CompileError, DTypeError, ShapeError
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.shape import TupleType, shape_text
@@ -30,7 +31,8 @@ from graphc.target.routine_source import routine_source
 
 
 def fix_flags(graph: Graph) -> Graph:
-    """The training flag becomes a constant: on, unless `gx.inference` has switched it off before."""
+    """The training flag becomes a constant: on, unless `gx.inference` has switched it off
+    before."""
     return graph.with_roots(substitute(list(graph.roots), {training: const(True)}))
 
 
@@ -57,7 +59,8 @@ STAGES = ("graph", *(name for name, _ in PASSES), "schedule", "source")
 
 @at_user_line
 def inference(y: Node | Sequence[Node]) -> Any:
-    """The graph with `gx.training` off: dropout passes everything, normalization uses what it has learned.
+    """The graph with `gx.training` off: dropout passes everything, normalization uses what it has
+    learned.
 
     Takes one node, or several and gives a list.
     """
@@ -87,12 +90,13 @@ def compile(
 ) -> Any:
     """Compile expressions to a `Function`.
 
-    Args: `inputs`, the nodes that a call feeds, in order; `outputs`, a node (the call returns an array) or several (a
-    tuple); `updates`, new values of parameters and states, all computed from the old ones; `target`, "cpu" or
-    "python"; `stop`, the name of a stage ("graph", "rewrite", "schedule", "source", ...) whose result to return.
+    Args: `inputs`, the nodes that a call feeds, in order; `outputs`, a node (the call returns an
+    array) or several (a tuple); `updates`, new values of parameters and states, all computed from
+    the old ones; `target`, "cpu" or "python"; `stop`, the name of a stage ("graph", "rewrite",
+    "schedule", "source", ...) whose result to return.
 
-    Raises ArgumentError, ShapeError or DTypeError for what does not fit, CompileError naming the node for what
-    cannot be compiled. Nothing falls back to Python.
+    Raises ArgumentError, ShapeError or DTypeError for what does not fit, CompileError naming the
+    node for what cannot be compiled. Nothing falls back to Python.
     """
     if stop is not None and stop not in STAGES:
         raise ArgumentError(f"compile: stop must be one of {', '.join(STAGES)}; got {stop!r}")
@@ -118,7 +122,8 @@ def compile(
         return {source.source for source in rendered.values()}
     handles, kernels = timer.run("compile", compile_kernels, rendered, runner)
     function = Function(
-        original, stages["rewrite"], plan, lives(plan), handles, kernels, runner, tuple(timer.phases),
+        original, stages["rewrite"], plan, lives(plan), handles, kernels, runner,
+        tuple(timer.phases),
         single=isinstance(outputs, Node),
     )  # fmt: skip
     _report(timer, function)
@@ -141,7 +146,9 @@ def make_graph(
         raise ArgumentError("compile: an input is listed twice")
     for node in wanted:
         if isinstance(node.type, TupleType):
-            raise ArgumentError(f"compile: {node!r} has several results; take them with node[index]")
+            raise ArgumentError(
+                f"compile: {node!r} has several results; take them with node[index]"
+            )
     pairs = tuple((state, _as_update(state, new)) for state, new in updates.items())
     graph = Graph(fed, wanted, pairs)
     _check_fed(graph)
@@ -168,7 +175,9 @@ def _check_fed(graph: Graph) -> None:
     known = {str(dim) for node in graph.inputs for dim in node.shape if not isinstance(dim, int)}
     for node in topological(graph.roots):
         if node.op is input_op and node not in graph.inputs:
-            raise ArgumentError(f"compile: the outputs depend on {node!r}, which is not among inputs")
+            raise ArgumentError(
+                f"compile: the outputs depend on {node!r}, which is not among inputs"
+            )
         if node.op is size_op and not known:
             raise ArgumentError(f"compile: no input has the size {node.attrs['dim']}")
 
@@ -212,5 +221,3 @@ def _report(timer: _Timer, function: Function) -> None:
             print(f"graphc: {phase.name:<10} {phase.seconds * 1e3:8.1f} ms")
     if config.debug_level() >= 2:
         print(function.source())
-
-

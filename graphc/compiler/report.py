@@ -28,7 +28,8 @@ _COMMENT_COLUMN = 72
 
 @dataclass(frozen=True)
 class MemoryReport:
-    """Planned memory for temporaries. `peak_bytes` is exact once sizes are known (after a first call)."""
+    """Planned memory for temporaries. `peak_bytes` is exact once sizes are known (after a first
+    call)."""
 
     lives: tuple[Life, ...]
     schedule: Schedule
@@ -36,7 +37,8 @@ class MemoryReport:
 
     @property
     def peak_bytes(self) -> int:
-        """The size of the arena, in bytes, for the sizes of the last call; for sizes of 1 before the first."""
+        """The size of the arena, in bytes, for the sizes of the last call; for sizes of 1 before
+        the first."""
         return self.at(self.sizes if self.sizes is not None else _Ones())
 
     def at(self, sizes: Mapping[str, int]) -> int:
@@ -137,7 +139,9 @@ def cost(step: ScheduledStep, sizes: Mapping[str, int]) -> Cost:
         batch = int(np.prod([evaluate_dim(d, sizes) for d in step.c.shape[:-2]], dtype=np.int64))
         return Cost(2 * m * n * k * batch, moved)
     if isinstance(step, KernelCall):
-        visits = evaluate_dim(step.lowered.extent, sizes) * evaluate_dim(step.lowered.row_work, sizes)
+        visits = evaluate_dim(step.lowered.extent, sizes) * evaluate_dim(
+            step.lowered.row_work, sizes
+        )
         return Cost(visits * _innermost(step.lowered.kernel.body), moved)
     if isinstance(step, Routine):
         n = evaluate_dim(step.operands[0].shape[0], sizes)
@@ -162,7 +166,8 @@ def _floats(value: Expression) -> int:
 
 
 def explain(function: Function) -> str:
-    """A table of the steps: time, operations, bytes. Needs sizes, so a call or a loop must have run before."""
+    """A table of the steps: time, operations, bytes. Needs sizes, so a call or a loop must have run
+    before."""
     head = f"{function!r}: compiled in {function.compile_seconds:.3f} s"
     lines = [head, *(f"  {name}: cast {cast} at the call" for name, cast in function.casts.items())]
     if function.last_sizes is None:
@@ -197,7 +202,10 @@ def _times(function: Function, sizes: Mapping[str, int], repeats: int = 20) -> l
         for register, array in enumerate(held):
             instance.registers[register] = array.ctypes.data
         instance.run(0)
-        found = [_time_row(function, instance, row, repeats) for row in range(len(function.schedule.steps))]
+        found = [
+            _time_row(function, instance, row, repeats)
+            for row in range(len(function.schedule.steps))
+        ]
         for node, value in states:
             node.value = value
     return found

@@ -1,8 +1,9 @@
 """Reverse mode: back-propagation in general form, as a transformation of the graph.
 
-The algorithm visits each node between the targets and the output once, output first, keeps a table from node to gradient, and
-asks each operation for its inputs' shares. Shares that meet at a node are summed. The result is nodes, so it can
-be printed, rewritten, compiled, and differentiated again.
+The algorithm visits each node between the targets and the output once, output first, keeps a table
+from node to gradient, and asks each operation for its inputs' shares. Shares that meet at a node
+are summed. The result is nodes, so it can be printed, rewritten, compiled, and differentiated
+again.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ GradientTable = dict[Node, Node]
 
 
 def gradient_table(output: Node, cotangent: Node, targets: Sequence[Node]) -> GradientTable:
-    """The gradient at every node between `targets` and `output`, from the gradient `cotangent` at the output."""
+    """The gradient at every node between `targets` and `output`, from the gradient `cotangent` at
+    the output."""
     between = depends_on([output], targets)
     table: GradientTable = {}
     if output not in between:
@@ -83,7 +85,8 @@ def _collect(
     for target in targets:
         if target not in table and disconnected == "error":
             raise DisconnectedError(
-                f"grad: {output!r} does not depend on {target!r} through differentiable operations; "
+                f"grad: {output!r} does not depend on {target!r} through differentiable "
+                f"operations; "
                 f"pass disconnected='zero' if zeros are meant"
             )
         result.append(table[target] if target in table else zeros_like(target))
@@ -91,12 +94,11 @@ def _collect(
 
 
 @at_user_line
-def vjp(
-    y: Node, wrt: Node | Sequence[Node], cotangent: object, disconnected: str = "error"
-) -> Any:
+def vjp(y: Node, wrt: Node | Sequence[Node], cotangent: object, disconnected: str = "error") -> Any:
     """The gradient of sum(cotangent * y): one node for each target, of the target's shape.
 
-    `cotangent` has the shape of `y`. Raises DisconnectedError for a target that `y` does not depend on.
+    `cotangent` has the shape of `y`. Raises DisconnectedError for a target that `y` does not depend
+    on.
     """
     targets, single = _as_targets(wrt)
     seed = cast(as_node(cotangent, y.dtype), y.dtype)
@@ -126,7 +128,8 @@ def grad(y: Node, wrt: Node | Sequence[Node], disconnected: str = "error") -> An
         raise ArgumentError(f"grad: expected a node to differentiate, got {type(y).__name__}")
     if y.shape != ():
         raise ShapeError(
-            f"grad: expected a scalar, got shape {shape_text(y.shape)}: reduce it with gx.sum or gx.mean, "
+            f"grad: expected a scalar, got shape {shape_text(y.shape)}: reduce it with gx.sum or "
+            f"gx.mean, "
             f"or use gx.vjp(y, wrt, cotangent)"
         )
     if not y.dtype.is_float:

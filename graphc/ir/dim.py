@@ -1,7 +1,7 @@
 """Dimensions: an int, a named size, a polynomial of them, or a floor quotient of polynomials.
 
-Every dimension is kept in one canonical form, so that two dimensions are the same for all sizes that graphc
-can prove equal exactly when they compare equal. Named sizes stand for integers >= 0.
+Every dimension is kept in one canonical form, so that two dimensions are the same for all sizes
+that graphc can prove equal exactly when they compare equal. Named sizes stand for integers >= 0.
 """
 
 from __future__ import annotations
@@ -128,9 +128,7 @@ def _terms(dim: Dim) -> tuple[tuple[Monomial, int], ...]:
 
 
 def _canonical(total: Mapping[Monomial, int]) -> Dim:
-    kept = sorted(
-        ((m, c) for m, c in total.items() if c), key=lambda term: _monomial_key(term[0])
-    )
+    kept = sorted(((m, c) for m, c in total.items() if c), key=lambda term: _monomial_key(term[0]))
     if not kept:
         return 0
     if len(kept) == 1 and kept[0][0] == ():

@@ -1,6 +1,7 @@
 """Element types, how they are stored, and how they combine.
 
-What is stored may differ from what is computed in: a `bool` takes one byte, a `uint8` image is computed in `int32`.
+What is stored may differ from what is computed in: a `bool` takes one byte, a `uint8` image is
+computed in `int32`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from graphc.errors import DTypeError
 
 @dataclass(frozen=True)
 class DType:
-    """An element type: its name, its family, its bytes in memory, and the type it is computed in."""
+    """An element type: its name, its family, its bytes in memory, and the type it is computed
+    in."""
 
     name: str
     family: str  # "bool", "uint", "int" or "float"
@@ -108,7 +110,8 @@ def as_dtype(value: object) -> DType:
 def promote(first: DType, second: DType) -> DType:
     """The type in which values of two types meet.
 
-    An integer with a float takes the float's own type, so `float32` never becomes `float64` unasked.
+    An integer with a float takes the float's own type, so `float32` never becomes `float64`
+    unasked.
 
     >>> promote(int64, float32), promote(uint8, int32), promote(float32, float64)
     (float32, int32, float64)
@@ -125,7 +128,8 @@ def promote(first: DType, second: DType) -> DType:
 
 
 def weak_dtype(value: bool | int | float, partner: DType | None) -> DType:
-    """The type a Python number takes beside `partner`: the partner's, unless that cannot hold its family."""
+    """The type a Python number takes beside `partner`: the partner's, unless that cannot hold its
+    family."""
     if isinstance(value, bool):
         return partner if partner is not None else bool_
     if isinstance(value, int):

@@ -1,8 +1,9 @@
 """Nodes: interned values of a symbolic graph.
 
-A node is frozen and interned under (operation, input objects, bit-exact attributes), so a common subexpression is one
-object by construction and equality is identity. What a user declares (inputs, parameters, states, random draws) is
-nominal: it carries a `Declaration`, and no two declarations are the same.
+A node is frozen and interned under (operation, input objects, bit-exact attributes), so a common
+subexpression is one object by construction and equality is identity. What a user declares (inputs,
+parameters, states, random draws) is nominal: it carries a `Declaration`, and no two declarations
+are the same.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ _numbers = itertools.count()
 _lock = threading.RLock()
 _table: dict[tuple[Any, ...], weakref.ref[Node]] = {}
 
-# Python operators on nodes; `graphc.ops` fills this table, since a node knows nothing of operations.
+# Python operators on nodes; `graphc.ops` fills this table, since a node knows nothing of
+# operations.
 OPERATORS: dict[str, Callable[..., Any]] = {}
 
 
@@ -50,7 +52,8 @@ class ConstantArray:
 
 
 class Declaration:
-    """What makes a declared node its own: its role, its name, and the value it carries between calls."""
+    """What makes a declared node its own: its role, its name, and the value it carries between
+    calls."""
 
     __slots__ = ("lock", "name", "number", "role", "value")
 
@@ -66,7 +69,8 @@ class Declaration:
 
 
 def attribute_key(value: object) -> object:
-    """A hashable that is equal for attributes of the same type and bits only: 1, 1.0 and True differ."""
+    """A hashable that is equal for attributes of the same type and bits only: 1, 1.0 and True
+    differ."""
     if isinstance(value, tuple):
         return tuple(attribute_key(item) for item in value)
     if isinstance(value, float):
@@ -101,7 +105,8 @@ class Node:
         """The type of an array-valued node; an error for a tuple."""
         if isinstance(self.type, TupleType):
             raise NodeUseError(
-                f"{self.op.name} has {len(self.type.items)} results: take one with node[index] first."
+                f"{self.op.name} has {len(self.type.items)} results: take one with node[index] "
+                f"first."
                 f"{written_at(self.sites)}"
             )
         return self.type
@@ -175,7 +180,8 @@ class Node:
         if self.ndim and isinstance(self.shape[0], int):
             return (OPERATORS["getitem"](self, i) for i in range(self.shape[0]))
         raise NodeUseError(
-            f"cannot iterate over {self!r}: its first axis has no fixed length.{written_at(self.sites)}"
+            f"cannot iterate over {self!r}: its first axis has no fixed "
+            f"length.{written_at(self.sites)}"
         )
 
     def __len__(self) -> int:
@@ -186,14 +192,23 @@ class Node:
         raise NodeUseError(f"{self!r} has no fixed length; use .shape[0].{written_at(self.sites)}")
 
     __bool__ = _refuse(
-        "a symbolic node has no truth value: use gx.where(condition, a, b) to choose, gx.logical_and/or/not "
+        "a symbolic node has no truth value: use gx.where(condition, a, b) to choose, "
+        "gx.logical_and/or/not "
         "to combine, `is` to compare nodes, or gx.evaluate to get a number."
     )
-    __float__ = _refuse("a symbolic node is not a number: gx.evaluate(node, {input: value}) computes one.")
-    __int__ = _refuse("a symbolic node is not a number: gx.evaluate(node, {input: value}) computes one.")
+    __float__ = _refuse(
+        "a symbolic node is not a number: gx.evaluate(node, {input: value}) computes one."
+    )
+    __int__ = _refuse(
+        "a symbolic node is not a number: gx.evaluate(node, {input: value}) computes one."
+    )
     __complex__ = __float__
-    __index__ = _refuse("a symbolic node cannot be a Python index: index nodes, as in x[i], take nodes.")
-    __array__ = _refuse("a symbolic node is not an array: gx.evaluate(node, {input: value}) computes one.")
+    __index__ = _refuse(
+        "a symbolic node cannot be a Python index: index nodes, as in x[i], take nodes."
+    )
+    __array__ = _refuse(
+        "a symbolic node is not an array: gx.evaluate(node, {input: value}) computes one."
+    )
     __setitem__ = _refuse("a node is immutable; build a new one with gx.where or gx.concat.")
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -281,7 +296,8 @@ class Node:
 
     def reshape(self, *shape: Any) -> Node:
         """The same elements in another shape; one dimension may be -1."""
-        return OPERATORS["reshape"](self, shape[0] if len(shape) == 1 else shape)  # type: ignore[no-any-return]
+        wanted = shape[0] if len(shape) == 1 else shape
+        return OPERATORS["reshape"](self, wanted)  # type: ignore[no-any-return]
 
     def sum(self, axis: Any = None, keepdims: bool = False) -> Node:
         """The sum over `axis` (all axes by default)."""

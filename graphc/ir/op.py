@@ -1,6 +1,7 @@
 """What an operation is: one record that holds all that is known of it.
 
-A kind (elementwise, reduction, ...) is a subclass in `graphc.ops`, with what is shared by its operations.
+A kind (elementwise, reduction, ...) is a subclass in `graphc.ops`, with what is shared by its
+operations.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ Reference = Callable[..., Any]
 VectorJacobian = Callable[["Node", "Node"], Sequence["Node | None"]]
 Template = str | Callable[["Node"], str]
 
-# How tightly a written form holds together; an operand written more loosely than its place needs parentheses.
+# How tightly a written form holds together; an operand written more loosely than its place needs
+# parentheses.
 COMPARISON, SUM, PRODUCT, PREFIX, POWER, ATOM = range(6)
 
 
@@ -29,10 +31,10 @@ COMPARISON, SUM, PRODUCT, PREFIX, POWER, ATOM = range(6)
 class Notation:
     """How an operation is written: templates over `{0}`, `{1}`, ..., for text and LaTeX.
 
-    `{0}` is replaced by the first operand wherever it stands, so that `\\frac{{0}}{{1}}` is a fraction; other
-    braces stay as they are.
-    `level` is how tightly the whole holds; `operands` is the least level that each operand needs to
-    stand bare, `latex_operands` the same in LaTeX, whose braces may hold an operand already.
+    `{0}` is replaced by the first operand wherever it stands, so that `\\frac{{0}}{{1}}` is a
+    fraction; other braces stay as they are. `level` is how tightly the whole holds; `operands` is
+    the least level that each operand needs to stand bare, `latex_operands` the same in LaTeX, whose
+    braces may hold an operand already.
     """
 
     text: Template
@@ -46,9 +48,10 @@ class Notation:
 class Op:
     """An operation: its type rule, NumPy reference, derivative and notation in one place.
 
-    `infer(inputs, attributes)` gives the node's type or raises. `reference(attributes, *arrays)` computes it in
-    NumPy. `vjp(node, cotangent)` gives each input's cotangent as nodes, None where there is none.
-    `expand(node)` writes the node in other operations; an operation that has it needs no lowering of its own.
+    `infer(inputs, attributes)` gives the node's type or raises. `reference(attributes, *arrays)`
+    computes it in NumPy. `vjp(node, cotangent)` gives each input's cotangent as nodes, None where
+    there is none. `expand(node)` writes the node in other operations; an operation that has it
+    needs no lowering of its own.
     """
 
     name: str

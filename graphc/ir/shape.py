@@ -56,7 +56,8 @@ def as_shape(value: object) -> Shape:
 def broadcast_shapes(shapes: Iterable[Shape], context: str) -> Shape:
     """The shape in which `shapes` meet, by NumPy's rule; `context` names the operation in an error.
 
-    Only a dimension that is literally 1 stretches. Two different names never broadcast against each other.
+    Only a dimension that is literally 1 stretches. Two different names never broadcast against each
+    other.
     """
     known = list(shapes)
     rank = max((len(shape) for shape in known), default=0)

@@ -1,6 +1,7 @@
 """Where the user wrote a node: a file and a line, or a notebook cell and a line.
 
-Sites are kept beside nodes, never inside them: two lines that build the same expression share one node.
+Sites are kept beside nodes, never inside them: two lines that build the same expression share one
+node.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from graphc.errors import GraphcError
 P = ParamSpec("P")
 R = TypeVar("R")
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-# The three sites that a node remembers are enough to find it; more would cost memory on every shared constant.
+# The three sites that a node remembers are enough to find it; more would cost memory on every
+# shared constant.
 SITES_KEPT = 3
 
 
@@ -66,7 +68,8 @@ _inherited: ContextVar[tuple[Site, ...] | None] = ContextVar("inherited_sites", 
 
 @contextmanager
 def inherit_sites(sites: tuple[Site, ...]) -> Iterator[None]:
-    """Give nodes made inside the block these sites: a derivative belongs to the line it derives from."""
+    """Give nodes made inside the block these sites: a derivative belongs to the line it derives
+    from."""
     token = _inherited.set(sites)
     try:
         yield

@@ -9,7 +9,8 @@ from graphc.ir.site import inherit_sites
 
 
 def topological(outputs: Iterable[Node]) -> list[Node]:
-    """All nodes that `outputs` depend on, each after its inputs, in an order that depends on the graph alone."""
+    """All nodes that `outputs` depend on, each after its inputs, in an order that depends on the
+    graph alone."""
     order: list[Node] = []
     seen: set[Node] = set()
     for output in outputs:
@@ -30,7 +31,8 @@ def topological(outputs: Iterable[Node]) -> list[Node]:
 
 
 def consumers(outputs: Iterable[Node]) -> dict[Node, list[Node]]:
-    """For each node of the graph of `outputs`, the nodes that take it as an input, each once, in order."""
+    """For each node of the graph of `outputs`, the nodes that take it as an input, each once, in
+    order."""
     users: dict[Node, list[Node]] = {}
     for node in topological(outputs):
         users[node] = []
@@ -49,7 +51,8 @@ def depends_on(outputs: Iterable[Node], targets: Iterable[Node]) -> set[Node]:
 
 
 def remake(node: Node, inputs: tuple[Node, ...]) -> Node:
-    """The node with other inputs, keeping its lines; the node itself if they are the same objects."""
+    """The node with other inputs, keeping its lines; the node itself if they are the same
+    objects."""
     if all(new is old for new, old in zip(inputs, node.inputs, strict=True)):
         return node
     with inherit_sites(node.sites):
@@ -67,7 +70,8 @@ def rebuild(
 
 
 def substitute(outputs: Sequence[Node], replacements: dict[Node, Node]) -> list[Node]:
-    """The outputs with some nodes replaced by others (all at once; replacements are not searched again)."""
+    """The outputs with some nodes replaced by others (all at once; replacements are not searched
+    again)."""
 
     def change(node: Node, inputs: tuple[Node, ...]) -> Node:
         return replacements[node] if node in replacements else remake(node, inputs)

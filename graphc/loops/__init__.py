@@ -1,1 +1,2 @@
-"""The loop program: what a kernel does, without saying how a target writes it. Knows nothing of graphs."""
+"""The loop program: what a kernel does, without saying how a target writes it. Knows nothing of
+graphs."""

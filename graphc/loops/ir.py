@@ -1,7 +1,8 @@
 """The loop IR, on one screen: expressions, statements, and the kernel that holds them.
 
-An axis is parallel (its indices may run in any order, and are split over chunks), sequential, or reducing (it combines
-values into accumulators). Sizes, strides and constants are arguments of the kernel, so one kernel serves any sizes.
+An axis is parallel (its indices may run in any order, and are split over chunks), sequential, or
+reducing (it combines values into accumulators). Sizes, strides and constants are arguments of the
+kernel, so one kernel serves any sizes.
 """
 
 from __future__ import annotations
@@ -68,7 +69,8 @@ Expression = Constant | Variable | Argument | Load | Apply | RandomBits
 
 @dataclass(frozen=True)
 class Axis:
-    """An index that runs over start <= index < stop. A parallel axis runs over the part a chunk is given."""
+    """An index that runs over start <= index < stop. A parallel axis runs over the part a chunk is
+    given."""
 
     name: str
     start: Expression
@@ -78,7 +80,8 @@ class Axis:
 
 @dataclass(frozen=True)
 class Let:
-    """A name for a value; `origin` says which graph nodes it computes (indices into the kernel's notes)."""
+    """A name for a value; `origin` says which graph nodes it computes (indices into the kernel's
+    notes)."""
 
     name: str
     value: Expression
@@ -99,7 +102,8 @@ class Store:
 class Accumulator:
     """A value that a reducing axis combines, from `identity` on.
 
-    `combine` is "add", "multiply", "maximum", "minimum", "argmax" or "argmin"; the last two also bind `name`_index.
+    `combine` is "add", "multiply", "maximum", "minimum", "argmax" or "argmin"; the last two also
+    bind `name`_index.
     """
 
     name: str

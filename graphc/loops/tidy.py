@@ -1,4 +1,5 @@
-"""Tidying of loop programs: a value used once is written where it is used, so that kernels read like formulas."""
+"""Tidying of loop programs: a value used once is written where it is used, so that kernels read
+like formulas."""
 
 from __future__ import annotations
 
@@ -90,7 +91,11 @@ def _block(body: tuple[Statement, ...], uses: Counter[str]) -> tuple[list[Statem
             elif uses[statement.name]:
                 result.append(replace(statement, value=value))
             continue
-        known = _loop(statement, uses, waiting) if isinstance(statement, Loop) else _leaf(statement, waiting)
+        known = (
+            _loop(statement, uses, waiting)
+            if isinstance(statement, Loop)
+            else _leaf(statement, waiting)
+        )
         # A load must not move past a store into what it reads.
         written = _written(known)
         for name in [n for n, let in waiting.items() if _loads(let.value) & written]:
@@ -122,7 +127,8 @@ def _loads(value: Expression) -> set[int]:
 
 
 def _used_in_loops(body: tuple[Statement, ...]) -> set[str]:
-    """Names that are used inside a loop of this block: computing them there would repeat the work."""
+    """Names that are used inside a loop of this block: computing them there would repeat the
+    work."""
     found: set[str] = set()
     for statement in body:
         if isinstance(statement, Loop):
@@ -162,4 +168,3 @@ def _inline(value: Expression, waiting: Waiting) -> Expression:
     if isinstance(value, RandomBits):
         return replace(value, index=_inline(value.index, waiting))
     return value
-

@@ -110,7 +110,10 @@ def _accumulator(
     _expression(kernel, accumulator.identity, scope)
     _expression(kernel, accumulator.value, inner)
     if accumulator.value.dtype != accumulator.dtype:
-        _fail(f"accumulator {accumulator.name} is {accumulator.dtype}, takes {accumulator.value.dtype}")
+        _fail(
+            f"accumulator {accumulator.name} is {accumulator.dtype}, takes "
+            f"{accumulator.value.dtype}"
+        )
     _bind(scope, accumulator.name, accumulator.dtype)
     if accumulator.index is not None:
         _index(kernel, accumulator.index, inner)

@@ -1,6 +1,6 @@
 """Builders of graphs for neural networks: layers, activations, losses, initial values.
 
-They make nodes and nothing else; `graphc.train` and `graphc.compile` run them.
+They make nodes and nothing else; `graphc.train` and `graphc.compiler` run them.
 """
 
 from __future__ import annotations

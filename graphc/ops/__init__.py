@@ -1,6 +1,7 @@
 """What can be computed: one definition for each operation, grouped by kind.
 
-This page also gives nodes their Python operators, and every public function the user's line in its errors.
+This page also gives nodes their Python operators, and every public function the user's line in its
+errors.
 """
 
 from __future__ import annotations
@@ -114,7 +115,8 @@ def _getitem(node: Node, key: object) -> Node:
 _UFUNCS: dict[str, Any] = {
     "true_divide": divide, "absolute": abs,
     **{name: globals()[name] for name in (
-        "add", "subtract", "multiply", "divide", "negative", "power", "square", "exp", "expm1", "log",
+        "add", "subtract", "multiply", "divide", "negative", "power", "square", "exp", "expm1",
+        "log",
         "log1p", "sqrt", "sin", "cos", "tanh", "sign", "floor", "maximum", "minimum", "less",
         "less_equal", "greater", "greater_equal", "equal", "not_equal", "logical_and", "logical_or",
         "logical_not", "isnan", "isfinite", "matmul",
@@ -139,15 +141,19 @@ def _array_ufunc(ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
 def _array_function(function: Any, args: Any, kwargs: Any) -> Any:
     if function.__name__ in _FUNCTIONS:
         return _FUNCTIONS[function.__name__](*args, **kwargs)
-    raise DTypeError(f"np.{function.__name__} does not take graphc nodes; use an operation of graphc")
+    raise DTypeError(
+        f"np.{function.__name__} does not take graphc nodes; use an operation of graphc"
+    )
 
 
 OPERATORS.update(
     {
         **{name: globals()[name] for name in (
             "add", "subtract", "multiply", "divide", "negative", "power", "matmul", "abs", "less",
-            "less_equal", "greater", "greater_equal", "equal", "not_equal", "logical_and", "logical_or",
-            "logical_not", "transpose", "reshape", "sum", "mean", "cast", "exp", "log", "sqrt", "sin",
+            "less_equal", "greater", "greater_equal", "equal", "not_equal", "logical_and",
+            "logical_or",
+            "logical_not", "transpose", "reshape", "sum", "mean", "cast", "exp", "log", "sqrt",
+            "sin",
             "cos", "tanh", "erf", "sign", "floor", "maximum", "minimum", "where", "const",
         )},
         "getitem": at_user_line(_getitem),

@@ -1,7 +1,8 @@
-"""Composites: operations written in others, kept whole so that graphs, derivatives and LaTeX stay readable.
+"""Composites: operations written in others, kept whole so that graphs, derivatives and LaTeX stay
+readable.
 
-Each expands into its stable form when it is compiled. Its derivative is written by hand where the result is shorter
-than the derivative of its parts.
+Each expands into its stable form when it is compiled. Its derivative is written by hand where the
+result is shorter than the derivative of its parts.
 """
 
 from __future__ import annotations
@@ -70,11 +71,12 @@ def _logsumexp_reference(attrs: Attributes, x: np.ndarray) -> np.ndarray:
     largest = np.max(x, axis=attrs["axes"], keepdims=True)
     shift = np.where(np.isfinite(largest), largest, 0)
     total = np.log(np.sum(np.exp(x - shift), axis=attrs["axes"], keepdims=True)) + shift
-    return total if attrs["keepdims"] else np.squeeze(total, attrs["axes"])
+    return np.asarray(total if attrs["keepdims"] else np.squeeze(total, attrs["axes"]))
 
 
 def _shift(x: Node, axes: tuple[int, ...]) -> Node:
-    """The largest element, as what to subtract before exp; 0 where it is infinite, since inf - inf is nan."""
+    """The largest element, as what to subtract before exp; 0 where it is infinite, since inf - inf
+    is nan."""
     largest = reduction.max(x, axis=axes, keepdims=True)
     return scalar.where(scalar.isfinite(largest), largest, 0.0)
 
@@ -115,10 +117,14 @@ def _along_axis(name: str, symbol: str) -> Notation:
         return bool(node.attrs["axis"] == node.ndim - 1)
 
     return Notation(
-        lambda node: f"{name}({{0}})" if last(node) else f"{name}({{0}}, axis={node.attrs['axis']})",
-        lambda node: symbol
-        + ("" if last(node) else rf"_{{\text{{axis {node.attrs['axis']}}}}}")
-        + r"\left({0}\right)",
+        lambda node: (
+            f"{name}({{0}})" if last(node) else f"{name}({{0}}, axis={node.attrs['axis']})"
+        ),
+        lambda node: (
+            symbol
+            + ("" if last(node) else rf"_{{\text{{axis {node.attrs['axis']}}}}}")
+            + r"\left({0}\right)"
+        ),
     )
 
 
@@ -228,8 +234,8 @@ softmax_cross_entropy_op = _composite(
 def softmax_cross_entropy(logits: object, labels: object) -> Node:
     """-log(softmax(logits)[label]) for each row, in nats.
 
-    Shapes: logits (..., k), labels (...) of integers: result (...). A label outside 0..k-1 is an IndexRangeError when it
-    runs. Its derivative is softmax(logits) - onehot(labels).
+    Shapes: logits (..., k), labels (...) of integers: result (...). A label outside 0..k-1 is an
+    IndexRangeError when it runs. Its derivative is softmax(logits) - onehot(labels).
     """
     return make(softmax_cross_entropy_op, (_float(logits), as_node(labels)))
 
@@ -237,7 +243,8 @@ def softmax_cross_entropy(logits: object, labels: object) -> Node:
 def sigmoid_cross_entropy(logits: object, targets: object) -> Node:
     """-t log(sigmoid(z)) - (1 - t) log(1 - sigmoid(z)), elementwise, in nats, for t in [0, 1].
 
-    Written softplus(z) - t z, which neither overflows nor takes log(0); its derivative is sigmoid(z) - t.
+    Written softplus(z) - t z, which neither overflows nor takes log(0); its derivative is
+    sigmoid(z) - t.
     """
     z, t = as_nodes((logits, targets))
     if not t.dtype.is_float:
@@ -262,7 +269,8 @@ sigmoid_cross_entropy_op = _composite(
     lambda node, g: [g * (scalar.sigmoid(node.inputs[0]) - node.inputs[1]), -g * node.inputs[0]],
     lambda node: scalar.softplus(node.inputs[0]) - node.inputs[1] * node.inputs[0],
     Notation(
-        "cross_entropy(σ({0}), {1})", r"\operatorname{CE}\left(\sigma\left({0}\right), {1}\right)", ATOM
+        "cross_entropy(σ({0}), {1})", r"\operatorname{CE}\left(\sigma\left({0}\right), {1}\right)",
+        ATOM
     ),
     "-t log(sigmoid(z)) - (1 - t) log(1 - sigmoid(z))",
 )  # fmt: skip

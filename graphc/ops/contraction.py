@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,8 +52,8 @@ register(matmul_op)
 def matmul(a: object, b: object) -> Node:
     """The matrix product, with NumPy's rules for vectors and for leading (batch) axes.
 
-    Shapes: (..., n, k) @ (..., k, m) gives (..., n, m); a vector is a row on the left, a column on the right.
-    Raises ShapeError where inner dimensions differ, naming both shapes.
+    Shapes: (..., n, k) @ (..., k, m) gives (..., n, m); a vector is a row on the left, a column on
+    the right. Raises ShapeError where inner dimensions differ, naming both shapes.
     """
     left, right = _float_operands(a, b)
     row, column = left.ndim == 1, right.ndim == 1
@@ -65,7 +64,8 @@ def matmul(a: object, b: object) -> Node:
         )
     if (left.shape[-1]) != (right.shape[0] if column else right.shape[-2]):
         raise ShapeError(
-            f"matmul: inner dimensions differ: {shape_text(left.shape)} @ {shape_text(right.shape)}: "
+            f"matmul: inner dimensions differ: {shape_text(left.shape)} @ "
+            f"{shape_text(right.shape)}: "
             f"{left.shape[-1]} != {right.shape[0] if column else right.shape[-2]}"
         )
     left = reshape(left, (1, *left.shape)) if row else left
@@ -86,9 +86,8 @@ def _float_operands(a: object, b: object) -> list[Node]:
     if not operands[0].dtype.is_float:
         if any(node.dtype.is_integer for node in operands):
             raise DTypeError(
-                f"matmul: expected float operands, got {operands[0].dtype}; cast with .astype(float)"
+                f"matmul: expected float operands, got {operands[0].dtype}; cast with "
+                f".astype(float)"
             )
         return [cast(node, default_float()) for node in operands]
     return operands
-
-

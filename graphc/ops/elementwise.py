@@ -1,7 +1,8 @@
 """The elementwise kind: one scalar formula, applied to every element with broadcasting.
 
-An elementwise operation is one statement: a name, and a formula over a namespace that stands for SymPy. The same formula
-gives the value, the LaTeX, every derivative (SymPy differentiates it unless `derivative=` is given) and the kernel.
+An elementwise operation is one statement: a name, and a formula over a namespace that stands for
+SymPy. The same formula gives the value, the LaTeX, every derivative (SymPy differentiates it unless
+`derivative=` is given) and the kernel.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from graphc.ops.layout import sum_to_shape
 from graphc.ops.source import as_nodes
 
 # How an operation's element types follow from its operands':
-#   arithmetic: operands meet in one type, the result has it      float: the same, integers become floats
+# arithmetic: operands meet in one type, the result has it      float: the same, integers become
+# floats
 #   comparison: operands meet, the result is bool                 logical: bool in, bool out
 #   integer: operands meet in one integer type                    select: bool first, the rest meet
 TYPE_RULES = ("arithmetic", "float", "comparison", "logical", "integer", "select", "float_test")
@@ -34,8 +36,9 @@ Partials = Sequence["Node | float | None"]
 class ElementwiseOp(Op):
     """An operation on single elements: arity, type rule, formula, partial derivatives.
 
-    `primitive` operations are known to every target by name; others are expanded from their formula.
-    `partials(*inputs, output)` gives the partial derivative for each input (a number, a node, or None for zero).
+    `primitive` operations are known to every target by name; others are expanded from their
+    formula. `partials(*inputs, output)` gives the partial derivative for each input (a number, a
+    node, or None for zero).
     """
 
     arity: int = 1
@@ -51,9 +54,7 @@ class ElementwiseOp(Op):
     def __call__(self, *operands: object) -> Node:
         """The operation on nodes, arrays and numbers, which broadcast and meet in one type."""
         if len(operands) != self.arity:
-            raise DTypeError(
-                f"{self.name}: expected {self.arity} operand(s), got {len(operands)}"
-            )
+            raise DTypeError(f"{self.name}: expected {self.arity} operand(s), got {len(operands)}")
         return make(self, tuple(meet(self, as_nodes(operands))))
 
 
@@ -99,7 +100,8 @@ def _infer(name: str, types: str) -> Callable[[tuple[Node, ...], Attributes], Te
 
 
 def _vjp(node: Node, cotangent: Node) -> list[Node | None]:
-    """Each input's share: cotangent times partial derivative, summed over the axes that broadcast."""
+    """Each input's share: cotangent times partial derivative, summed over the axes that
+    broadcast."""
     op = node.op
     assert isinstance(op, ElementwiseOp)
     if op.partials is not None:
@@ -139,8 +141,9 @@ def elementwise(
 ) -> ElementwiseOp:
     """Define an elementwise operation.
 
-    `formula(sp, x, ...)` is written over SymPy's names. `derivative(x, ..., y)` gives the partial derivatives in
-    operations (`y` is the output; one input: one value, several: a tuple). `reference` is a NumPy function.
+    `formula(sp, x, ...)` is written over SymPy's names. `derivative(x, ..., y)` gives the partial
+    derivatives in operations (`y` is the output; one input: one value, several: a tuple).
+    `reference` is a NumPy function.
     """
     count = arity if arity is not None else formula.__code__.co_argcount - 1
     partials = _as_partials(derivative) if derivative is not None else None
@@ -195,7 +198,9 @@ def _cast_infer(inputs: tuple[Node, ...], attrs: Attributes) -> TensorType:
 
 def _cast_vjp(node: Node, cotangent: Node) -> list[Node | None]:
     source = node.inputs[0]
-    return [cast(cotangent, source.dtype) if source.dtype.is_float and node.dtype.is_float else None]
+    return [
+        cast(cotangent, source.dtype) if source.dtype.is_float and node.dtype.is_float else None
+    ]
 
 
 def _cast_reference(attrs: Mapping[str, Any], array: np.ndarray) -> np.ndarray:

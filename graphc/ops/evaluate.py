@@ -1,4 +1,5 @@
-"""The interpreter: a graph's value in NumPy, node by node, without passes. It is the oracle of every other target."""
+"""The interpreter: a graph's value in NumPy, node by node, without passes. It is the oracle of
+every other target."""
 
 from __future__ import annotations
 
@@ -58,9 +59,7 @@ def _misfit(node: Node, shape: tuple[int, ...]) -> str:
     )
 
 
-def _check_derived(
-    pairs: Sequence[tuple[Node, tuple[int, ...]]], sizes: Mapping[str, int]
-) -> None:
+def _check_derived(pairs: Sequence[tuple[Node, tuple[int, ...]]], sizes: Mapping[str, int]) -> None:
     for node, shape in pairs:
         for dim, length in zip(node.shape, shape, strict=True):
             known = all(name in sizes for name in size_names(dim))
@@ -83,7 +82,8 @@ def resolve(attribute: Any, sizes: Mapping[str, int]) -> Any:
 def as_argument(node: Node, value: Any) -> np.ndarray:
     """A fed value as an array of the declared dtype, or an error that names the input.
 
-    Floats are cast to the declared float type; integers are range-checked; nothing else is converted.
+    Floats are cast to the declared float type; integers are range-checked; nothing else is
+    converted.
     """
     array = np.asarray(value)
     wanted = node.dtype.numpy
@@ -95,10 +95,11 @@ def as_argument(node: Node, value: Any) -> np.ndarray:
             f"{node.op.name} {node.name!r}: expected {node.dtype} values, got {array.dtype}"
         )
     if wanted.kind in "iu" and array.size:
-        limits = np.iinfo(wanted)
+        limits = np.iinfo(wanted.name)
         if array.dtype.kind != "b" and (array.min() < limits.min or array.max() > limits.max):
             raise DTypeError(
-                f"{node.op.name} {node.name!r}: values {array.min()}..{array.max()} do not fit {node.dtype}"
+                f"{node.op.name} {node.name!r}: values {array.min()}..{array.max()} do not fit "
+                f"{node.dtype}"
             )
     return array.astype(wanted)
 
@@ -160,8 +161,9 @@ def evaluate_static(node: Node, sizes: Mapping[str, int]) -> float:
 def evaluate(y: Node | Sequence[Node], feed: Feed | None = None, step: int = 0) -> Any:
     """The value of a node, or a list for several, in NumPy and without compiling.
 
-    Args: `feed` maps inputs (or any other nodes) to values; parameters and states have their own. `step` is the
-    step that random draws see. Raises ArgumentError, ShapeError or DTypeError naming the input.
+    Args: `feed` maps inputs (or any other nodes) to values; parameters and states have their own.
+    `step` is the step that random draws see. Raises ArgumentError, ShapeError or DTypeError naming
+    the input.
 
     >>> from graphc.ops.source import input
     >>> x = input("x")

@@ -1,8 +1,8 @@
 """Scalar formulas: one text, read by SymPy, NumPy and the graph.
 
-A formula is a Python function of a namespace and its operands, such as `lambda sp, x: x / (1 + sp.exp(-x))`. Called with SymPy
-it is an expression, with `NUMPY` a value, with `GRAPH` nodes. SymPy expressions come back to nodes through an
-allow-list of classes, never by evaluating text.
+A formula is a Python function of a namespace and its operands, such as `lambda sp, x: x / (1 +
+sp.exp(-x))`. Called with SymPy it is an expression, with `NUMPY` a value, with `GRAPH` nodes. SymPy
+expressions come back to nodes through an allow-list of classes, never by evaluating text.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 
 def _piecewise_numpy(*branches: tuple[Any, Any]) -> Any:
-    return np.select([np.asarray(c) for _, c in branches], [np.asarray(v) for v, _ in branches], np.nan)
+    return np.select(
+        [np.asarray(c) for _, c in branches], [np.asarray(v) for v, _ in branches], np.nan
+    )
 
 
 def _extreme_numpy(function: Any) -> Callable[..., Any]:
@@ -164,7 +166,11 @@ def from_sympy(expression: Any, places: dict[Any, Node]) -> Node:
         memo[current] = _convert(current, memo)
         stack.pop()
     result = memo[expression]
-    return OPERATORS["as_dtype"](result, partner) if isinstance(result, Node) else _lift(result, partner)
+    return (
+        OPERATORS["as_dtype"](result, partner)
+        if isinstance(result, Node)
+        else _lift(result, partner)
+    )
 
 
 def _lift(value: Any, dtype: Any) -> Node:
@@ -208,7 +214,8 @@ def _convert(expression: Any, memo: dict[Any, Any]) -> Any:
 
 
 def _negatives_last(name: str, arguments: list[Any]) -> list[Any]:
-    """Numbers after nodes, so that a product is never two Python numbers deep before it meets a node."""
+    """Numbers after nodes, so that a product is never two Python numbers deep before it meets a
+    node."""
     if name not in ("Add", "Mul"):
         return arguments
     return sorted(arguments, key=lambda a: not isinstance(a, Node))

@@ -1,4 +1,5 @@
-"""Indexing by computed indices. Every index is checked where it is used: out of range is reported, never read."""
+"""Indexing by computed indices. Every index is checked where it is used: out of range is reported,
+never read."""
 
 from __future__ import annotations
 
@@ -85,7 +86,8 @@ pick_op = _op(
 def pick(x: object, labels: object) -> Node:
     """One element of each row: `pick(x, t)[..., i] = x[..., i, t[..., i]]`.
 
-    Shapes: x (..., k), labels (...) of integers. A label outside 0..k-1 is an IndexRangeError when it runs.
+    Shapes: x (..., k), labels (...) of integers. A label outside 0..k-1 is an IndexRangeError when
+    it runs.
     """
     return make(pick_op, (as_node(x), as_node(labels)))
 
@@ -116,8 +118,8 @@ take_op = _op(
 def take(x: object, indices: object) -> Node:
     """Rows of `x` (elements along its first axis) by index: `take(x, i)[j] = x[i[j]]`.
 
-    Shapes: x (n, ...), indices (m, ...) of integers: result (m, ..., *x.shape[1:]). Its gradient adds up where an index
-    repeats. An index outside 0..n-1 is an IndexRangeError when it runs.
+    Shapes: x (n, ...), indices (m, ...) of integers: result (m, ..., *x.shape[1:]). Its gradient
+    adds up where an index repeats. An index outside 0..n-1 is an IndexRangeError when it runs.
     """
     return make(take_op, (as_node(x), as_node(indices)))
 
@@ -127,7 +129,8 @@ def _scatter_infer(inputs: tuple[Node, ...], attrs: Attributes) -> TensorType:
     _indices("scatter_add", indices)
     if indices.ndim != 1 or values.shape[:1] != indices.shape:
         raise ShapeError(
-            f"scatter_add: expected one value or row for each of {shape_text(indices.shape)} indices, "
+            f"scatter_add: expected one value or row for each of {shape_text(indices.shape)} "
+            f"indices, "
             f"got {shape_text(values.shape)}"
         )
     return TensorType(values.dtype, (attrs["length"], *values.shape[1:]))

@@ -1,6 +1,7 @@
 """Layout: operations that only say where an element comes from.
 
-Targets fold them into their consumers as index maps. Each one's gradient is another of them, or a sum.
+Targets fold them into their consumers as index maps. Each one's gradient is another of them, or a
+sum.
 """
 
 from __future__ import annotations
@@ -14,8 +15,15 @@ import numpy as np
 from graphc.errors import ShapeError
 from graphc.ir.dim import Dim, floor_divide, is_nonnegative, product
 from graphc.ir.node import OPERATORS, Node, make
-from graphc.ir.op import ATOM, POWER, Attributes, Notation, Op, VectorJacobian, register
-from graphc.ir.shape import Shape, TensorType, as_shape, broadcast_shapes, normalize_axis, shape_text
+from graphc.ir.op import ATOM, Attributes, Notation, Op, VectorJacobian, register
+from graphc.ir.shape import (
+    Shape,
+    TensorType,
+    as_shape,
+    broadcast_shapes,
+    normalize_axis,
+    shape_text,
+)
 from graphc.ops.source import as_node
 
 
@@ -53,7 +61,7 @@ def _shape_argument(node: Node) -> str:
 
 
 def _is_matrix_transpose(node: Node) -> bool:
-    return node.attrs["axes"] == (1, 0)
+    return bool(node.attrs["axes"] == (1, 0))
 
 
 def _infer_transpose(inputs: tuple[Node, ...], attrs: Attributes) -> TensorType:
@@ -67,8 +75,14 @@ transpose_op = _layout(
     lambda attrs, x: np.transpose(x, attrs["axes"]),
     lambda node, g: [transpose(g, tuple(int(a) for a in np.argsort(node.attrs["axes"])))],
     Notation(
-        lambda node: "{0}ᵀ" if _is_matrix_transpose(node) else f"transpose({{0}}, {node.attrs['axes']})",
-        lambda node: r"{{0}}^{\top}" if _is_matrix_transpose(node) else r"\operatorname{transpose}\left({0}\right)",
+        lambda node: (
+            "{0}ᵀ" if _is_matrix_transpose(node) else f"transpose({{0}}, {node.attrs['axes']})"
+        ),
+        lambda node: (
+            r"{{0}}^{\top}"
+            if _is_matrix_transpose(node)
+            else r"\operatorname{transpose}\left({0}\right)"
+        ),
         ATOM,
         (ATOM,),
     ),
@@ -198,7 +212,10 @@ def sum_to_shape(x: Node, shape: Shape) -> Node:
     if x.shape == shape:
         return x
     extra = x.ndim - len(shape)
-    axes = (*range(extra), *(i + extra for i, d in enumerate(shape) if d == 1 != x.shape[i + extra]))
+    axes = (
+        *range(extra),
+        *(i + extra for i, d in enumerate(shape) if d == 1 != x.shape[i + extra]),
+    )
     summed = OPERATORS["sum"](x, axis=axes, keepdims=False) if axes else x
     return reshape(summed, shape)
 
@@ -214,9 +231,7 @@ def _infer_slice(inputs: tuple[Node, ...], attrs: Attributes) -> TensorType:
 
 
 def _numpy_slices(bounds: tuple[tuple[int, int, int], ...]) -> tuple[slice, ...]:
-    return tuple(
-        slice(start, stop if stop >= 0 else None, step) for start, stop, step in bounds
-    )
+    return tuple(slice(start, stop if stop >= 0 else None, step) for start, stop, step in bounds)
 
 
 def _slice_vjp(node: Node, g: Node) -> list[Node | None]:
@@ -262,7 +277,8 @@ slice_op = _layout(
 
 
 def slice_axes(x: Node, bounds: tuple[tuple[Dim, Dim, int], ...]) -> Node:
-    """The elements start, start + step, ... before stop, for each axis; bounds lie inside the axis."""
+    """The elements start, start + step, ... before stop, for each axis; bounds lie inside the
+    axis."""
     whole = tuple((0, dim, 1) for dim in x.shape)
     return x if bounds == whole else make(slice_op, (x,), bounds=bounds)
 
@@ -270,7 +286,8 @@ def slice_axes(x: Node, bounds: tuple[tuple[Dim, Dim, int], ...]) -> Node:
 def flip(x: Node, axes: list[bool]) -> Node:
     """`x` with the marked axes reversed."""
     bounds = tuple(
-        (dim - 1, -1, -1) if reverse else (0, dim, 1) for dim, reverse in zip(x.shape, axes, strict=True)
+        (dim - 1, -1, -1) if reverse else (0, dim, 1)
+        for dim, reverse in zip(x.shape, axes, strict=True)
     )
     return slice_axes(x, bounds)
 

@@ -1,7 +1,9 @@
-"""Philox-4x32-10, a counter-based generator of random bits (Salmon, Moraes, Dror, Shaw: Parallel random numbers, SC 2011).
+"""Philox-4x32-10, a counter-based generator of random bits (Salmon, Moraes, Dror, Shaw: Parallel
+random numbers, SC 2011).
 
-A block of four 32-bit words is a bijective function of a 128-bit counter and a 64-bit key: no state, so any lane of any thread
-draws its own number, in any order. One text serves NumPy arrays and machine code, and gives the same bits in both.
+A block of four 32-bit words is a bijective function of a 128-bit counter and a 64-bit key: no
+state, so any lane of any thread draws its own number, in any order. One text serves NumPy arrays
+and machine code, and gives the same bits in both.
 """
 
 from __future__ import annotations
@@ -72,8 +74,8 @@ def philox(m: WordArithmetic, counter: Words, key: tuple[Value, Value]) -> Words
 def draw(m: WordArithmetic, key: Value, use: Value, step: Value, index: Value) -> Value:
     """The first word of the block that belongs to (key, use, step, index).
 
-    Counter words: index low, index high, step low, use low. Key words: key low, and key high ^ step high ^ use high (so a
-    use or a step of 2**32 and more still counts).
+    Counter words: index low, index high, step low, use low. Key words: key low, and key high ^ step
+    high ^ use high (so a use or a step of 2**32 and more still counts).
     """
     key_low, key_high = m.split(key)
     use_low, use_high = m.split(use)
@@ -84,9 +86,11 @@ def draw(m: WordArithmetic, key: Value, use: Value, step: Value, index: Value) -
 
 
 def random_words(key: int, use: int, step: int, index: ArrayLike) -> Any:
-    """uint32 random bits, one for each 64-bit index, as an array of the shape of `index` (or a scalar).
+    """uint32 random bits, one for each 64-bit index, as an array of the shape of `index` (or a
+    scalar).
 
-    `key`, `use` and `step` are 64-bit integers. The same bits as `random_bits` in a compiled kernel.
+    `key`, `use` and `step` are 64-bit integers. The same bits as `random_bits` in a compiled
+    kernel.
 
     >>> random_words(0, 0, 0, [0, 1]).tolist()
     [1713891541, 4175744164]

@@ -1,8 +1,10 @@
-"""Random draws: bits that are a function of (seed, use, step, index), and distributions made of them.
+"""Random draws: bits that are a function of (seed, use, step, index), and distributions made of
+them.
 
-Each use of a stream is a declared node of its own. Within one step a draw is one value, however often it is
-used, so the forward and the derivative graph see the same dropout mask. The bits are those of Philox-4x32-10
-(Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3; 2011), the same on every target.
+Each use of a stream is a declared node of its own. Within one step a draw is one value, however
+often it is used, so the forward and the derivative graph see the same dropout mask. The bits are
+those of Philox-4x32-10 (Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3;
+2011), the same on every target.
 """
 
 from __future__ import annotations
@@ -64,8 +66,11 @@ class Stream:
         known = as_shape(shape)
         return make(random_bits_op, declaration=declared, seed=self.seed, use=use, shape=known)
 
-    def uniform(self, shape: Any = (), low: float = 0.0, high: float = 1.0, dtype: Any = None) -> Node:
-        """Numbers uniform in [low, high): multiples of 2**-24 (float32) or 2**-32 (float64) of the span."""
+    def uniform(
+        self, shape: Any = (), low: float = 0.0, high: float = 1.0, dtype: Any = None
+    ) -> Node:
+        """Numbers uniform in [low, high): multiples of 2**-24 (float32) or 2**-32 (float64) of the
+        span."""
         chosen = default_float() if dtype is None else as_dtype(dtype)
         bits = self.bits(shape)
         if chosen is float64:
@@ -83,7 +88,9 @@ class Stream:
         threshold = np.uint32(round(p * 2**32) if round(p * 2**32) < 2**32 else 2**32 - 1)
         return cast(scalar.less(self.bits(shape), threshold), dtype)
 
-    def normal(self, shape: Any = (), mean: float = 0.0, std: float = 1.0, dtype: Any = None) -> Node:
+    def normal(
+        self, shape: Any = (), mean: float = 0.0, std: float = 1.0, dtype: Any = None
+    ) -> Node:
         """Normal numbers, by the method of Box and Muller (1958) from two uniform draws."""
         chosen = default_float() if dtype is None else as_dtype(dtype)
         # 1 - u lies in (0, 1], so its logarithm is finite.

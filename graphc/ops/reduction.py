@@ -24,8 +24,9 @@ from graphc.ops.source import as_node, ramp, size
 class ReductionOp(Op):
     """A reduction: its attributes are `axes` (sorted) and `keepdims`.
 
-    `combine` names the scalar operation that joins two values ("add", "maximum", ...); `identity` is what none give
-    (None if an empty axis is an error). "argmax" and "argmin" combine (value, index) pairs.
+    `combine` names the scalar operation that joins two values ("add", "maximum", ...); `identity`
+    is what none give (None if an empty axis is an error). "argmax" and "argmin" combine (value,
+    index) pairs.
     """
 
     combine: str = "add"
@@ -65,7 +66,8 @@ def _extreme_vjp(node: Node, g: Node) -> list[Node | None]:
 
 
 def _prod_vjp(node: Node, g: Node) -> list[Node | None]:
-    """The product of the other elements, right with zeros: at most one zero leaves a nonzero product."""
+    """The product of the other elements, right with zeros: at most one zero leaves a nonzero
+    product."""
     (x,) = node.inputs
     axes = node.attrs["axes"]
     zero = scalar.equal(x, 0)
@@ -74,7 +76,9 @@ def _prod_vjp(node: Node, g: Node) -> list[Node | None]:
     none = scalar.where(zero, 0.0, spread(node, others) / scalar.where(zero, 1.0, x))
     one = scalar.where(zero, spread(node, others), 0.0)
     count = spread(node, zeros)
-    share = scalar.where(scalar.equal(count, 0), none, scalar.where(scalar.equal(count, 1), one, 0.0))
+    share = scalar.where(
+        scalar.equal(count, 0), none, scalar.where(scalar.equal(count, 1), one, 0.0)
+    )
     return [spread(node, g) * cast(share, x.dtype)]
 
 
@@ -171,7 +175,8 @@ def _reduce(op: ReductionOp, x: object, axis: Any, keepdims: bool) -> Node:
         for at in axes:
             if node.shape[at] == 0:
                 raise ShapeError(
-                    f"{op.name}: axis {at} of {shape_text(node.shape)} is empty and has no {op.name}"
+                    f"{op.name}: axis {at} of {shape_text(node.shape)} is empty and has no "
+                    f"{op.name}"
                 )
     if not axes:
         return node
@@ -208,12 +213,14 @@ def _arg(op: ReductionOp, x: object, axis: Any, keepdims: bool) -> Node:
 
 
 def argmax(x: object, axis: int | None = None, keepdims: bool = False) -> Node:
-    """The index (int64) of the first largest element along `axis`, of the flattened array for None."""
+    """The index (int64) of the first largest element along `axis`, of the flattened array for
+    None."""
     return _arg(argmax_op, x, axis, keepdims)
 
 
 def argmin(x: object, axis: int | None = None, keepdims: bool = False) -> Node:
-    """The index (int64) of the first smallest element along `axis`, of the flattened array for None."""
+    """The index (int64) of the first smallest element along `axis`, of the flattened array for
+    None."""
     return _arg(argmin_op, x, axis, keepdims)
 
 
@@ -222,7 +229,8 @@ def count(node: Node, axes: tuple[int, ...]) -> Dim:
     return product(tuple(node.shape[axis] for axis in axes))
 
 
-# ---- the mean: written in a sum and a size, but kept whole so that derivatives read as the lecturer writes them
+# ---- the mean: written in a sum and a size, but kept whole so that derivatives read as the
+# lecturer writes them
 
 
 def _mean_infer(inputs: tuple[Node, ...], attrs: Attributes) -> TensorType:
@@ -241,9 +249,7 @@ mean_op = Op(
     "mean",
     _mean_infer,
     lambda attrs, x: np.mean(x, axis=attrs["axes"], keepdims=attrs["keepdims"]),
-    lambda node, g: [
-        spread(node, g / size(count(node.inputs[0], node.attrs["axes"]), g.dtype))
-    ],
+    lambda node, g: [spread(node, g / size(count(node.inputs[0], node.attrs["axes"]), g.dtype))],
     notation=Notation(reduction_text("mean"), reduction_latex(r"\operatorname{mean}"), ATOM),
     expand=_mean_expand,
     doc="the arithmetic mean; nan of nothing",
@@ -277,7 +283,7 @@ def one_hot(labels: object, classes: Dim, dtype: object = float) -> Node:
 
 def _one_hot_reference(attrs: Attributes, labels: np.ndarray) -> np.ndarray:
     columns = np.arange(attrs["classes"])
-    return (labels[..., None] == columns).astype(attrs["dtype"].numpy)
+    return np.asarray(labels[..., None] == columns, dtype=attrs["dtype"].numpy)
 
 
 def _one_hot_expand(node: Node) -> Node:

@@ -48,7 +48,9 @@ def _solve_reference(attrs: Attributes, a: np.ndarray, b: np.ndarray) -> np.ndar
     try:
         return np.linalg.solve(a, b)
     except np.linalg.LinAlgError:
-        raise SingularMatrixError(f"solve: the {a.shape[0]} x {a.shape[1]} matrix is singular") from None
+        raise SingularMatrixError(
+            f"solve: the {a.shape[0]} x {a.shape[1]} matrix is singular"
+        ) from None
 
 
 def _solve_vjp(node: Node, g: Node) -> list[Node | None]:
@@ -173,5 +175,3 @@ def item(whole: Node, index: object) -> Node:
 def pack(values: tuple[Node, ...]) -> Node:
     """Several values as one tuple node."""
     return make(tuple_op, values)
-
-

@@ -1,4 +1,5 @@
-"""The elementwise operations, one statement each: formula, derivative, NumPy reference, notation."""
+"""The elementwise operations, one statement each: formula, derivative, NumPy reference,
+notation."""
 
 from __future__ import annotations
 
@@ -6,10 +7,18 @@ import numpy as np
 
 from graphc.ir.node import Node
 from graphc.ir.op import ATOM, COMPARISON, POWER, PREFIX, PRODUCT, SUM, Notation
-from graphc.ops.elementwise import cast, elementwise
+from graphc.ops.elementwise import ElementwiseOp, cast, elementwise
 from graphc.ops.source import as_node
 
 _BOOLEAN = "a truth value has no derivative"
+
+# Derivatives name operations that are defined further down.
+cos: ElementwiseOp
+sign: ElementwiseOp
+less: ElementwiseOp
+greater: ElementwiseOp
+equal: ElementwiseOp
+logical_not: ElementwiseOp
 
 
 def _infix(text: str, latex: str, level: int, right: int) -> Notation:
@@ -31,28 +40,33 @@ subtract = elementwise(
 )  # fmt: skip
 multiply = elementwise(
     "multiply", lambda sp, a, b: a * b, derivative=lambda a, b, y: (b, a), types="arithmetic",
-    reference=np.multiply, notation=Notation("{0} * {1}", r"{0} \, {1}", PRODUCT, (PRODUCT, PRODUCT)),
+    reference=np.multiply, notation=Notation("{0} * {1}", r"{0} \, {1}", PRODUCT, (PRODUCT,
+    PRODUCT)),
     primitive=True, properties=("commutative", "associative"), doc="a * b, elementwise",
 )  # fmt: skip
 divide = elementwise(
     "divide", lambda sp, a, b: a / b, derivative=lambda a, b, y: (1 / b, -y / b),
-    reference=np.divide, notation=Notation("{0} / {1}", r"\frac{{0}}{{1}}", PRODUCT, (PRODUCT, PREFIX), (0, 0)),
+    reference=np.divide, notation=Notation("{0} / {1}", r"\frac{{0}}{{1}}", PRODUCT, (PRODUCT,
+    PREFIX), (0, 0)),
     primitive=True, doc="a / b; integers become floats",
 )  # fmt: skip
 negative = elementwise(
     "negative", lambda sp, x: -x, derivative=lambda x, y: -1, types="arithmetic",
-    reference=np.negative, notation=Notation("-{0}", "-{0}", SUM, (PRODUCT,)), primitive=True, doc="-x",
+    reference=np.negative, notation=Notation("-{0}", "-{0}", SUM, (PRODUCT,)), primitive=True,
+    doc="-x",
 )  # fmt: skip
 
 
 def _power_partials(a: Node, b: Node, y: Node) -> tuple[Node | None, Node | None]:
-    # d/db is y log(a), and 0 where a == 0, as the limit for b > 0; log(0) must not turn it into nan.
+    # d/db is y log(a), and 0 where a == 0, as the limit for b > 0; log(0) must not turn it into
+    # nan.
     positive = where(greater(a, 0), a, 1)
     return b * power(a, b - 1), y * log(positive)
 
 
 power = elementwise(
-    "power", lambda sp, a, b: a**b, derivative=_power_partials, types="arithmetic", reference=np.power,
+    "power", lambda sp, a, b: a**b, derivative=_power_partials, types="arithmetic",
+    reference=np.power,
     notation=Notation("{0}**{1}", "{{0}}^{{1}}", POWER, (ATOM, POWER), (ATOM, 0)), primitive=True,
     doc="a to the power b; for a <= 0 the derivative with respect to b is taken as 0",
 )  # fmt: skip
@@ -63,7 +77,8 @@ square = elementwise(
 )  # fmt: skip
 exp = elementwise(
     "exp", lambda sp, x: sp.exp(x), derivative=lambda x, y: y, reference=np.exp,
-    notation=_function("exp", r"\exp"), primitive=True, properties=("positive", "nonnegative"), doc="e**x",
+    notation=_function("exp", r"\exp"), primitive=True, properties=("positive", "nonnegative"),
+    doc="e**x",
 )  # fmt: skip
 expm1 = elementwise(
     "expm1", lambda sp, x: sp.exp(x) - 1, derivative=lambda x, y: exp(x), reference=np.expm1,
@@ -81,7 +96,8 @@ log1p = elementwise(
 )  # fmt: skip
 sqrt = elementwise(
     "sqrt", lambda sp, x: sp.sqrt(x), derivative=lambda x, y: 0.5 / y, reference=np.sqrt,
-    notation=Notation("sqrt({0})", r"\sqrt{{0}}", ATOM), primitive=True, properties=("nonnegative",),
+    notation=Notation("sqrt({0})", r"\sqrt{{0}}", ATOM), primitive=True,
+    properties=("nonnegative",),
     doc="the square root",
 )  # fmt: skip
 sin = elementwise(
@@ -100,18 +116,20 @@ tanh = elementwise(
 
 def _reference_sigmoid(x: np.ndarray) -> np.ndarray:
     small = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1 / (1 + small), small / (1 + small))
+    return np.asarray(np.where(x >= 0, 1 / (1 + small), small / (1 + small)))
 
 
 sigmoid = elementwise(
     "sigmoid", lambda sp, x: 1 / (1 + sp.exp(-x)), derivative=lambda x, y: y * (1 - y),
-    reference=_reference_sigmoid, notation=Notation("σ({0})", r"\sigma\left({0}\right)"), primitive=True,
+    reference=_reference_sigmoid, notation=Notation("σ({0})", r"\sigma\left({0}\right)"),
+    primitive=True,
     properties=("positive", "nonnegative"), doc="1 / (1 + exp(-x)), the logistic function",
 )  # fmt: skip
 softplus = elementwise(
     "softplus", lambda sp, x: sp.log(1 + sp.exp(x)), derivative=lambda x, y: sigmoid(x),
     reference=lambda x: np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x))),
-    notation=_function("softplus", r"\zeta"), primitive=True, properties=("positive", "nonnegative"),
+    notation=_function("softplus", r"\zeta"), primitive=True, properties=("positive",
+    "nonnegative"),
     doc="log(1 + exp(x)), without overflow",
 )  # fmt: skip
 
@@ -175,7 +193,8 @@ minimum = elementwise(
     doc="the smaller of two; nan if one is; where they tie each gets half the derivative",
 )  # fmt: skip
 where = elementwise(
-    "where", lambda sp, c, a, b: sp.Piecewise((a, c), (b, True)), types="select", reference=np.where,
+    "where", lambda sp, c, a, b: sp.Piecewise((a, c), (b, True)), types="select",
+    reference=np.where,
     derivative=lambda c, a, b, y: (None, cast(c, y.dtype), cast(logical_not(c), y.dtype)),
     notation=Notation(
         "where({0}, {1}, {2})", r"\begin{cases} {1} & {0} \\ {2} & \text{else} \end{cases}"
@@ -193,47 +212,58 @@ less = elementwise(
     notation=_infix("<", "<", COMPARISON, SUM), no_derivative=_BOOLEAN, doc="a < b",
 )  # fmt: skip
 less_equal = elementwise(
-    "less_equal", lambda sp, a, b: sp.Le(a, b), types="comparison", reference=np.less_equal, primitive=True,
+    "less_equal", lambda sp, a, b: sp.Le(a, b), types="comparison", reference=np.less_equal,
+    primitive=True,
     notation=_infix("<=", r"\le", COMPARISON, SUM), no_derivative=_BOOLEAN, doc="a <= b",
 )  # fmt: skip
 greater = elementwise(
-    "greater", lambda sp, a, b: sp.Gt(a, b), types="comparison", reference=np.greater, primitive=True,
+    "greater", lambda sp, a, b: sp.Gt(a, b), types="comparison", reference=np.greater,
+    primitive=True,
     notation=_infix(">", ">", COMPARISON, SUM), no_derivative=_BOOLEAN, doc="a > b",
 )  # fmt: skip
 greater_equal = elementwise(
     "greater_equal", lambda sp, a, b: sp.Ge(a, b), types="comparison", reference=np.greater_equal,
-    primitive=True, notation=_infix(">=", r"\ge", COMPARISON, SUM), no_derivative=_BOOLEAN, doc="a >= b",
+    primitive=True, notation=_infix(">=", r"\ge", COMPARISON, SUM), no_derivative=_BOOLEAN,
+    doc="a >= b",
 )  # fmt: skip
 equal = elementwise(
     "equal", lambda sp, a, b: sp.Eq(a, b), types="comparison", reference=np.equal, primitive=True,
-    notation=_infix("==", "=", COMPARISON, SUM), properties=("commutative",), no_derivative=_BOOLEAN,
+    notation=_infix("==", "=", COMPARISON, SUM), properties=("commutative",),
+    no_derivative=_BOOLEAN,
     doc="a == b, elementwise",
 )  # fmt: skip
 not_equal = elementwise(
-    "not_equal", lambda sp, a, b: sp.Ne(a, b), types="comparison", reference=np.not_equal, primitive=True,
-    notation=_infix("!=", r"\ne", COMPARISON, SUM), properties=("commutative",), no_derivative=_BOOLEAN,
+    "not_equal", lambda sp, a, b: sp.Ne(a, b), types="comparison", reference=np.not_equal,
+    primitive=True,
+    notation=_infix("!=", r"\ne", COMPARISON, SUM), properties=("commutative",),
+    no_derivative=_BOOLEAN,
     doc="a != b, elementwise",
 )  # fmt: skip
 logical_and = elementwise(
-    "logical_and", lambda sp, a, b: sp.And(a, b), types="logical", reference=np.logical_and, primitive=True,
+    "logical_and", lambda sp, a, b: sp.And(a, b), types="logical", reference=np.logical_and,
+    primitive=True,
     notation=_infix("and", r"\wedge", COMPARISON, SUM), properties=("commutative", "associative"),
     no_derivative=_BOOLEAN, doc="whether both hold",
 )  # fmt: skip
 logical_or = elementwise(
-    "logical_or", lambda sp, a, b: sp.Or(a, b), types="logical", reference=np.logical_or, primitive=True,
+    "logical_or", lambda sp, a, b: sp.Or(a, b), types="logical", reference=np.logical_or,
+    primitive=True,
     notation=_infix("or", r"\vee", COMPARISON, SUM), properties=("commutative", "associative"),
     no_derivative=_BOOLEAN, doc="whether one of two holds",
 )  # fmt: skip
 logical_not = elementwise(
-    "logical_not", lambda sp, a: sp.Not(a), types="logical", reference=np.logical_not, primitive=True,
-    notation=Notation("not {0}", r"\neg {0}", PREFIX, (ATOM,)), no_derivative=_BOOLEAN, doc="whether it does not hold",
+    "logical_not", lambda sp, a: sp.Not(a), types="logical", reference=np.logical_not,
+    primitive=True,
+    notation=Notation("not {0}", r"\neg {0}", PREFIX, (ATOM,)), no_derivative=_BOOLEAN,
+    doc="whether it does not hold",
 )  # fmt: skip
 isnan = elementwise(
     "isnan", lambda sp, x: sp.Ne(x, x), types="float_test", reference=np.isnan, primitive=True,
     no_derivative=_BOOLEAN, doc="whether an element is nan",
 )  # fmt: skip
 isfinite = elementwise(
-    "isfinite", lambda sp, x: sp.Eq(x - x, 0), types="float_test", reference=np.isfinite, primitive=True,
+    "isfinite", lambda sp, x: sp.Eq(x - x, 0), types="float_test", reference=np.isfinite,
+    primitive=True,
     no_derivative=_BOOLEAN, doc="whether an element is neither infinite nor nan",
 )  # fmt: skip
 shift_right = elementwise(
@@ -242,7 +272,8 @@ shift_right = elementwise(
     no_derivative="integers have no derivative", doc="a with its bits moved b places down",
 )  # fmt: skip
 copy = elementwise(
-    "copy", lambda sp, x: x, derivative=lambda x, y: 1, types="any", reference=lambda x: x, primitive=True,
+    "copy", lambda sp, x: x, derivative=lambda x, y: 1, types="any", reference=lambda x: x,
+    primitive=True,
     notation=Notation("{0}", "{0}"), doc="x itself, in memory of its own",
 )  # fmt: skip
 

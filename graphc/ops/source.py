@@ -1,4 +1,5 @@
-"""Sources: nodes without inputs. Declarations, constants, sizes, index ramps and the training flag."""
+"""Sources: nodes without inputs. Declarations, constants, sizes, index ramps and the training
+flag."""
 
 from __future__ import annotations
 
@@ -171,7 +172,8 @@ def as_node(value: object, partner: DType | None = None) -> Node:
 
 
 def as_nodes(values: Iterable[object]) -> list[Node]:
-    """Nodes from several operands; Python numbers take the type of the nodes and arrays beside them."""
+    """Nodes from several operands; Python numbers take the type of the nodes and arrays beside
+    them."""
     known = list(values)
     strong = [as_node(v) for v in known if not isinstance(v, bool | int | float)]
     partner = _meeting_dtype(strong)
@@ -198,7 +200,8 @@ def constant_value(node: Node) -> np.ndarray | None:
 
 
 def uniform_value(node: Node) -> Any:
-    """The one value that all elements of a constant share, as a NumPy scalar; None if there is none."""
+    """The one value that all elements of a constant share, as a NumPy scalar; None if there is
+    none."""
     array = constant_value(node)
     if array is None or array.size == 0:
         return None

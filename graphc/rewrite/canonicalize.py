@@ -73,11 +73,11 @@ def _negative_of_scaled_difference(node: Node, _: Context) -> Node | None:
 
 def _turned(node: Node) -> Node | None:
     """b - a for a - b, and x * (b - a) for x * (a - b)."""
-    if node.op is scalar.subtract:
+    if node.op is scalar.subtract and number(node.inputs[0]) is None:
         return scalar.subtract(node.inputs[1], node.inputs[0])
     if node.op is scalar.multiply:
         for factor, rest in (node.inputs, node.inputs[::-1]):
-            if rest.op is scalar.subtract:
+            if rest.op is scalar.subtract and number(rest.inputs[0]) is None:
                 return scalar.multiply(factor, scalar.subtract(rest.inputs[1], rest.inputs[0]))
     return None
 
@@ -144,7 +144,7 @@ RULES: tuple[Rule, ...] = (
     ),
     rewrite_node(
         "negative_of_scaled_difference", PHASE, "-((x - y) / z)", "(y - x) / z", (scalar.negative,),
-        _negative_of_scaled_difference, condition="also -(z * (x - y)) and both together",
+        _negative_of_scaled_difference, condition="x is no constant; also -(z * (x - y)) and both together",
     ),
     rewrite_node(
         "negative_divisor", PHASE, "-2 / x", "-(2 / x)", (scalar.divide,), _negative_numerator,

@@ -67,9 +67,7 @@ def _layout_of_uniform(node: Node, _: Context) -> Node | None:
 def unrepeated(node: Node) -> Node:
     """The operand without a repetition, or new leading axes, that broadcasting would supply anyway."""
     while True:
-        if node.op is broadcast_op:
-            node = node.inputs[0]
-        elif node.op is reshape_op and _adds_leading_axes(node):
+        if node.op is broadcast_op or (node.op is reshape_op and _adds_leading_axes(node)):
             node = node.inputs[0]
         else:
             return node

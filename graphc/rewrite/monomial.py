@@ -93,6 +93,19 @@ def _sigmoid_over_exp(powers: Powers) -> Powers | None:
     return None
 
 
+def _exp_over_sigmoid(powers: Powers) -> Powers | None:
+    """exp(u) / sigmoid(u) is 1 / sigmoid(-u)."""
+    for power in _above(powers, scalar.exp):
+        for gate in _below(powers, scalar.sigmoid):
+            if power.inputs[0] is gate.inputs[0]:
+                result = dict(powers)
+                _moved(result, power, -1, 0)
+                _moved(result, gate, 0, -1)
+                _moved(result, scalar.sigmoid(opposite(gate.inputs[0])), 0, 1)
+                return result
+    return None
+
+
 def _exp_over_sum(powers: Powers) -> Powers | None:
     """exp(x) / sum(exp(x), axis) is softmax(x, axis)."""
     for total in _below(powers, reduction.sum_op):
@@ -127,6 +140,7 @@ def _one_hot_over_pick(powers: Powers) -> Powers | None:
 IDENTITIES: tuple[Callable[[Powers], Powers | None], ...] = (
     _exp_times_sigmoid,
     _sigmoid_over_exp,
+    _exp_over_sigmoid,
     _exp_over_sum,
     _one_hot_over_pick,
 )

@@ -161,12 +161,14 @@ def family(factor: Node) -> Node:
     return factor
 
 
-def complement(node: Node) -> Node | None:
-    """sigmoid(-u) for 1 - sigmoid(u), None for anything else."""
-    if node.op is not scalar.subtract or number(node.inputs[0]) != 1:
+def complement(node: Node) -> tuple[int, Node] | None:
+    """1 and sigmoid(-u) for 1 - sigmoid(u), -1 and sigmoid(-u) for sigmoid(u) - 1, None for anything else."""
+    if node.op is not scalar.subtract:
         return None
-    gate = node.inputs[1]
-    return scalar.sigmoid(opposite(gate.inputs[0])) if gate.op is scalar.sigmoid else None
+    for sign, one, gate in ((1, *node.inputs), (-1, *node.inputs[::-1])):
+        if gate.op is scalar.sigmoid and number(one) == 1:
+            return sign, scalar.sigmoid(opposite(gate.inputs[0]))
+    return None
 
 
 @dataclass
@@ -215,11 +217,15 @@ def _related(factor: Node) -> Iterable[Node]:
 
 
 class Expansion:
-    """A node multiplied out, within a region; `spelled` says how the user wrote a complement."""
+    """A node multiplied out, within a region; `spelled` says how the user wrote a complement.
 
-    def __init__(self, around: Region, dtype: DType) -> None:
+    Without `distribute`, a sum inside a product is taken as one factor.
+    """
+
+    def __init__(self, around: Region, dtype: DType, distribute: bool) -> None:
         self.region = around
         self.dtype = dtype
+        self.distribute = distribute
         self.spelled: dict[Node, Node] = {}
 
     def expand(self, node: Node) -> Polynomial:
@@ -229,10 +235,12 @@ class Expansion:
             return Polynomial(self.dtype, [Term(Fraction(value), {})])
         if node not in self.region.interior:
             return self._factor(node)
-        opposite_gate = complement(node)
-        if opposite_gate is not None:
-            self.spelled[opposite_gate] = node
-            return self._factor(opposite_gate)
+        found = complement(node)
+        if found is not None:
+            sign, gate = found
+            if sign == 1:
+                self.spelled[gate] = node
+            return Polynomial(self.dtype, [Term(Fraction(sign), {gate: (1, 0)})])
         return _EXPANSIONS[node.op](self, *node.inputs)
 
     def _factor(self, node: Node) -> Polynomial:
@@ -247,11 +255,15 @@ class Expansion:
     def _negative(self, a: Node) -> Polynomial:
         return Polynomial(self.dtype).plus(self.expand(a), -1)
 
+    def _operand(self, node: Node) -> Polynomial:
+        expanded = self.expand(node)
+        return expanded if self.distribute or len(expanded.terms) == 1 else self._factor(node)
+
     def _multiply(self, a: Node, b: Node) -> Polynomial:
-        return self.expand(a).times(self.expand(b))
+        return self._operand(a).times(self._operand(b))
 
     def _square(self, a: Node) -> Polynomial:
-        inner = self.expand(a)
+        inner = self._operand(a)
         return inner.times(inner)
 
     def _divide(self, a: Node, b: Node) -> Polynomial:
@@ -260,7 +272,7 @@ class Expansion:
             terms = self._factor(b).terms
         (term,) = terms
         inverse = Term(1 / term.coefficient, inverted(term.powers), term.made)
-        return self.expand(a).times(Polynomial(self.dtype, [inverse]))
+        return self._operand(a).times(Polynomial(self.dtype, [inverse]))
 
 
 _EXPANSIONS: dict[object, Callable[..., Polynomial]] = {

@@ -9,6 +9,7 @@ reaches the result).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
 
 from graphc.ir.dtype import DType
@@ -40,17 +41,23 @@ def _normalise(node: Node, context: Context) -> Node | None:
         return None
     edge = set(map(family, around.factors))
     best, best_cost = None, _cost(node, edge)
-    # What occurs several times is first taken as one factor: g * a - g * a * a is g * a * (1 - a), whatever g is.
-    regions = [around.without_shared()] if around.shared else []
-    for tried in (*regions, around):
-        for made in _candidates(node, tried, context.order):
+    for expansion in _expansions(around, node.dtype):
+        for made in _candidates(node, expansion, context.order):
             if (cost := _cost(made, edge)) < best_cost:
                 best, best_cost = made, cost
     return best
 
 
-def _candidates(node: Node, around: Region, order: Order) -> Iterator[Node]:
-    expansion = Expansion(around, node.dtype)
+def _expansions(around: Region, dtype: DType) -> Iterator[Expansion]:
+    """Ways to multiply out, those that keep more of what was written first."""
+    yield Expansion(around, dtype, distribute=False)
+    if around.shared:
+        # g * a - g * a * a is g * a * (1 - a), whatever g is.
+        yield Expansion(around.without_shared(), dtype, distribute=True)
+    yield Expansion(around, dtype, distribute=True)
+
+
+def _candidates(node: Node, expansion: Expansion, order: Order) -> Iterator[Node]:
     try:
         polynomial = expansion.expand(node)
     except Unsuitable:
@@ -77,34 +84,35 @@ def _cost(node: Node, edge: set[Node]) -> int:
 
 
 def _substituted(polynomial: Polynomial) -> Iterator[Polynomial]:
-    """The polynomial over sigmoid(u) alone, or softplus(u) alone, where it holds both u and -u."""
-    for factor in sorted(polynomial.factors(), key=lambda f: f.number):
-        replacement = None
-        if factor.op in (scalar.sigmoid, scalar.softplus):
-            replacement = _mirrored(factor, polynomial.dtype)
-        if replacement is None:
-            continue
-        try:
-            changed = polynomial.substitute(factor, replacement)
-            yield changed
-            yield changed.reduced()
-        except Unsuitable:
-            continue
-    try:
-        yield polynomial.reduced()
-    except Unsuitable:
-        return
+    """The polynomial after identities between exp(u), sigmoid(u), sigmoid(-u) and softplus, where they cancel terms.
+
+    Where they cancel nothing they are not used: 1 - sigmoid(u) is less accurate than sigmoid(-u).
+    """
+    found = [polynomial]
+    with suppress(Unsuitable):
+        found.append(polynomial.reduced())
+    for start in tuple(found):
+        for factor in sorted(start.factors(), key=lambda f: f.number):
+            replacement = _replacement(factor, start.dtype)
+            if replacement is not None:
+                with suppress(Unsuitable):
+                    found.append(start.substitute(factor, replacement).reduced())
+    return (changed for changed in found[1:] if changed.lost > polynomial.lost)
 
 
-def _mirrored(factor: Node, dtype: DType) -> Polynomial | None:
-    """1 - sigmoid(u) for sigmoid(-u), softplus(u) - u for softplus(-u)."""
-    source = negated(factor.inputs[0])
+def _replacement(factor: Node, dtype: DType) -> Polynomial | None:
+    """1 - sigmoid(u) for sigmoid(-u), softplus(u) - u for softplus(-u), 1 / sigmoid(-u) - 1 for exp(u)."""
+    one, minus = Fraction(1), Fraction(-1)
+    if factor.op is scalar.exp:
+        gate = scalar.sigmoid(opposite(factor.inputs[0]))
+        return Polynomial(dtype, [Term(one, {gate: (0, 1)}), Term(minus, {})])
+    source = negated(factor.inputs[0]) if factor.op in (scalar.sigmoid, scalar.softplus) else None
     if source is None:
         return None
-    mirror = Term(Fraction(1), {factor.op(source): (1, 0)})  # type: ignore[operator]
+    mirror = {factor.op(source): (1, 0)}  # type: ignore[operator]
     if factor.op is scalar.sigmoid:
-        return Polynomial(dtype, [Term(Fraction(1), {}), Term(Fraction(-1), mirror.powers)])
-    return Polynomial(dtype, [mirror, Term(Fraction(-1), {source: (1, 0)})])
+        return Polynomial(dtype, [Term(one, {}), Term(minus, mirror)])
+    return Polynomial(dtype, [Term(one, mirror), Term(minus, {source: (1, 0)})])
 
 
 def _assembled(polynomial: Polynomial, order: Order, spelled: dict[Node, Node]) -> Node | None:
@@ -183,6 +191,8 @@ class _Writer:
 
     def sum(self, terms: list[Term]) -> Node:
         """Positive terms first, then what is subtracted."""
+        if all(term.coefficient < 0 for term in terms):
+            terms = list(map(_positive, terms))
         signs = [(term.coefficient > 0, self.product(abs(term.coefficient), term.powers)) for term in terms]
         added = sorted((n for sign, n in signs if sign), key=self.order.sum_key)
         taken = sorted((n for sign, n in signs if not sign), key=self.order.sum_key)
@@ -195,6 +205,9 @@ class _Writer:
 
     def signed(self, coefficient: Fraction, powers: Powers) -> Node:
         """A term with its sign outside."""
+        if coefficient < 0:
+            powers, turned = _turned(powers)
+            coefficient = -coefficient if turned else coefficient
         value = self.product(abs(coefficient), powers)
         return value if coefficient > 0 else scalar.negative(value)
 
@@ -233,6 +246,21 @@ class _Writer:
             _chain(scalar.multiply, above) if above else None,
             _chain(scalar.multiply, below) if below else None,
         )
+
+
+def _positive(term: Term) -> Term:
+    """A negative term with its sign in a difference, if it has one."""
+    powers, turned = _turned(term.powers)
+    return Term(-term.coefficient, powers) if turned else term
+
+
+def _turned(powers: Powers) -> tuple[Powers, bool]:
+    """Factors with one difference turned around, if there is one."""
+    for factor, (above, below) in powers.items():
+        if factor.op is scalar.subtract and above + below == 1:
+            rest = {f: power for f, power in powers.items() if f is not factor}
+            return {**rest, scalar.subtract(factor.inputs[1], factor.inputs[0]): (above, below)}, True
+    return powers, False
 
 
 def _chain(op: object, nodes: list[Node]) -> Node:

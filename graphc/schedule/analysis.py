@@ -1,4 +1,5 @@
-"""Which nodes get memory of their own (anchors), and which are computed where they are used (inlined)."""
+"""Which nodes get memory of their own (anchors), and which are computed where they are used
+(inlined)."""
 
 from __future__ import annotations
 
@@ -13,12 +14,37 @@ from graphc.ir.site import raise_located
 from graphc.ops.indexing import scatter_add_op
 from graphc.ops.layout import reshape_op
 from graphc.ops.routine import item_op, tuple_op
-from graphc.ops.source import constant_op, input_op, param_op, ramp_op, size_op, state_op, uniform_value
-from graphc.schedule.buffer import VIEW_OPS, Buffer, View, elements, matrix_layout, view_through, whole
+from graphc.ops.source import (
+    constant_op,
+    input_op,
+    param_op,
+    ramp_op,
+    size_op,
+    state_op,
+    uniform_value,
+)
+from graphc.schedule.buffer import (
+    VIEW_OPS,
+    Buffer,
+    View,
+    elements,
+    matrix_layout,
+    view_through,
+    whole,
+)
 from graphc.schedule.contract import product_op
-from graphc.schedule.index import Computed, Index, Indices, Padded, Scaled, input_indices, unit_axes_only
+from graphc.schedule.index import (
+    Computed,
+    Index,
+    Indices,
+    Padded,
+    Scaled,
+    input_indices,
+    unit_axes_only,
+)
 
-# A value computed in two places is stored if it contains one of these; cheaper ones are computed again.
+# A value computed in two places is stored if it contains one of these; cheaper ones are computed
+# again.
 EXPENSIVE = frozenset(
     ("exp", "expm1", "log", "log1p", "tanh", "sigmoid", "softplus", "sin", "cos", "power", "erf",
      "random_bits", "sqrt", "divide")
@@ -36,7 +62,8 @@ def is_step(node: Node) -> bool:
 
 
 def step_operands(node: Node) -> tuple[Node, ...]:
-    """The inputs of a step that are arrays in memory; the scale of a product is a number of the call."""
+    """The inputs of a step that are arrays in memory; the scale of a product is a number of the
+    call."""
     if node.op is product_op:
         return (*node.inputs[:2], *node.inputs[3:])
     return node.inputs
@@ -48,7 +75,8 @@ def is_leaf(node: Node) -> bool:
 
 
 def is_view(node: Node) -> bool:
-    """Whether a node is a reshape that regroups elements: read through the memory of what it reshapes."""
+    """Whether a node is a reshape that regroups elements: read through the memory of what it
+    reshapes."""
     return node.op is reshape_op and not unit_axes_only(node.inputs[0].shape, node.shape)
 
 
@@ -79,10 +107,16 @@ class Anchors:
 
 
 def find_anchors(graph: Graph, extra: set[Node]) -> Anchors:
-    """The nodes that need memory: what steps read, outputs, new states, and what reshapes read; `extra` as well."""
+    """The nodes that need memory: what steps read, outputs, new states, and what reshapes read;
+    `extra` as well."""
     anchors = Anchors(set(extra))
     for root in graph.roots:
-        if not (root.op in DECLARED or is_step(root) or root.op is item_op or root.op.kind == "reduction"):
+        if not (
+            root.op in DECLARED
+            or is_step(root)
+            or root.op is item_op
+            or root.op.kind == "reduction"
+        ):
             anchors.stored.add(root)
     for node in graph.nodes:
         _check_known(node)
@@ -100,13 +134,16 @@ def _check_known(node: Node) -> None:
     known = node.op.kind in _KERNEL_KINDS or is_step(node) or is_leaf(node)
     if not known and node.op not in (item_op, tuple_op):
         raise_located(
-            CompileError(f"{node.op.name} has no native code: expected an operation that a kernel can do"),
+            CompileError(
+                f"{node.op.name} has no native code: expected an operation that a kernel can do"
+            ),
             node.sites,
         )
 
 
 def _store_operand(anchors: Anchors, step: Node, operand: Node) -> None:
-    """What a step reads is stored: under its layout operations if those make a view the step can read."""
+    """What a step reads is stored: under its layout operations if those make a view the step can
+    read."""
     base = operand
     while base.op in VIEW_OPS and base not in anchors.stored:
         base = base.inputs[0]
@@ -152,7 +189,8 @@ Demand = tuple[Node, Indices]
 
 
 def demands(anchors: Anchors, node: Node, indices: Indices) -> Iterator[Demand]:
-    """Each value that computing `node` at `indices` takes, with its place: leaves, anchors and inlined nodes.
+    """Each value that computing `node` at `indices` takes, with its place: leaves, anchors and
+    inlined nodes.
 
     The node itself comes first; what is inside a value with memory of its own is not entered.
     """

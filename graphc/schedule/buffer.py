@@ -12,8 +12,8 @@ from graphc.ir.shape import Shape
 from graphc.ops.layout import broadcast_op, reshape_op, slice_op, transpose_op
 from graphc.schedule.index import row_major_strides, unit_axes_only
 
-# Where a buffer lives: planned in the arena, fed by the call, carried by a declaration, made for the
-# caller, or fixed when the program is compiled.
+# Where a buffer lives: planned in the arena, fed by the call, carried by a declaration, made for
+# the caller, or fixed when the program is compiled.
 ARENA, INPUT, CARRIED, OUTPUT, CONSTANT = "arena", "input", "carried", "output", "constant"
 
 
@@ -30,7 +30,8 @@ class Buffer:
 
 @dataclass(frozen=True)
 class View:
-    """An array inside a buffer: element (i, j, ...) lies at offset + i * strides[0] + j * strides[1] + ..."""
+    """An array inside a buffer: element (i, j, ...) lies at offset + i * strides[0] + j *
+    strides[1] + ..."""
 
     buffer: Buffer
     shape: Shape
@@ -56,7 +57,8 @@ VIEW_OPS: frozenset[Op] = frozenset((transpose_op, reshape_op, broadcast_op, sli
 
 
 def view_through(node: Node, source: View) -> View | None:
-    """The view of a layout node, given the view of its input; None where elements would have to move."""
+    """The view of a layout node, given the view of its input; None where elements would have to
+    move."""
     attrs = node.attrs
     if node.op is transpose_op:
         axes = attrs["axes"]
@@ -67,7 +69,9 @@ def view_through(node: Node, source: View) -> View | None:
         extra = node.ndim - len(source.shape)
         kept = tuple(
             0 if dim == 1 and full != 1 else stride
-            for dim, full, stride in zip(source.shape, node.shape[extra:], source.strides, strict=True)
+            for dim, full, stride in zip(
+                source.shape, node.shape[extra:], source.strides, strict=True
+            )
         )
         return View(source.buffer, node.shape, (0,) * extra + kept, source.offset)
     if node.op is slice_op:
@@ -94,7 +98,8 @@ def elements(shape: Shape) -> Dim:
 
 
 def matrix_layout(view: View) -> tuple[bool, Dim] | None:
-    """(transposed, leading dimension) if a matrix product can read the last two axes in place, else None."""
+    """(transposed, leading dimension) if a matrix product can read the last two axes in place, else
+    None."""
     if len(view.shape) < 2 or not _one_batch_stride(view):
         return None
     (rows, columns), (row, column) = view.shape[-2:], view.strides[-2:]

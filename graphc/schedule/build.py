@@ -41,7 +41,8 @@ from graphc.schedule.reuse import reuse_memory
 from graphc.schedule.scatter import lower_scatter
 from graphc.schedule.schedule import Copy, KernelCall, Product, Routine, Schedule, ScheduledStep
 
-# Storing shared values changes the groups, which may share other values: it settles in a few rounds.
+# Storing shared values changes the groups, which may share other values: it settles in a few
+# rounds.
 _ROUNDS = 8
 
 
@@ -61,7 +62,8 @@ def schedule(graph: Graph) -> Schedule:
 
 
 def _own_roots(graph: Graph) -> Graph:
-    """Every root a value computed by this program: an output that is an input, say, is a copy of it."""
+    """Every root a value computed by this program: an output that is an input, say, is a copy of
+    it."""
     seen: set[Node] = set()
     roots = []
     for root in graph.roots:
@@ -72,7 +74,8 @@ def _own_roots(graph: Graph) -> Graph:
 
 
 def _shared_work(grouping: Grouping, anchors: Anchors) -> set[Node]:
-    """Expensive values that several kernels, or several loops of one, would compute: they are stored instead."""
+    """Expensive values that several kernels, or several loops of one, would compute: they are
+    stored instead."""
     places: defaultdict[Node, set[tuple[Group, int]]] = defaultdict(set)
     for step in grouping.steps:
         if not isinstance(step, Group):
@@ -88,7 +91,9 @@ def _shared_work(grouping: Grouping, anchors: Anchors) -> set[Node]:
     inside = {
         source for node in shared for source in node.inputs if places.get(source) == places[node]
     }
-    return {node for node in shared - inside if node.op.kind in ("elementwise", "random", "indexing")}
+    return {
+        node for node in shared - inside if node.op.kind in ("elementwise", "random", "indexing")
+    }
 
 
 def _heavy(places: dict[Node, set[tuple[Group, int]]], anchors: Anchors) -> set[Node]:
@@ -159,7 +164,8 @@ class Builder:
         return [a for a in step.anchors if self._needs_memory(step, a)]
 
     def _needs_memory(self, group: Group, anchor: Node) -> bool:
-        """A reduction that only its own kernel uses stays in registers, unless it is accumulated in memory."""
+        """A reduction that only its own kernel uses stays in registers, unless it is accumulated in
+        memory."""
         if anchor.op.kind != "reduction" or group.structure.kind == "across":
             return True
         outside = any(step is not group for step in self.ordering.readers.get(anchor, []))
@@ -211,9 +217,7 @@ class Builder:
             return self._routine(step)
         lowered = lower_scatter(step, self._required)
         operands = [self._required(n).buffer for n in step_operands(step)]
-        return KernelCall(
-            lowered, (step,), frozenset(operands), frozenset((self.buffers[step],))
-        )
+        return KernelCall(lowered, (step,), frozenset(operands), frozenset((self.buffers[step],)))
 
     def _kernel(self, group: Group) -> KernelCall:
         lowered = GroupLowering(group, self.anchors, self.memory).lower()
@@ -243,4 +247,3 @@ def _scratch(node: Node) -> tuple[Buffer, ...]:
         Buffer(matrix.dtype, elements(matrix.shape), ARENA),
         Buffer(int32, matrix.shape[0], ARENA),
     )
-

@@ -1,7 +1,9 @@
-"""Products take in what surrounds them: BLAS computes alpha A B + beta C, so scaling and updating cost nothing.
+"""Products take in what surrounds them: BLAS computes alpha A B + beta C, so scaling and updating
+cost nothing.
 
-`(A @ B) * s` with a scale known when sizes are becomes one product with alpha = s; `W - s * (A @ B)` as the new value of W
-becomes one product with beta = 1 that updates W in place, and the gradient is never stored.
+`(A @ B) * s` with a scale known when sizes are becomes one product with alpha = s; `W - s * (A @
+B)` as the new value of W becomes one product with beta = 1 that updates W in place, and the
+gradient is never stored.
 """
 
 from __future__ import annotations
@@ -42,7 +44,8 @@ register(product_op)
 
 
 def static_scalars(nodes: Iterable[Node]) -> set[Node]:
-    """The nodes that are one number, known as soon as the sizes are (given in topological order)."""
+    """The nodes that are one number, known as soon as the sizes are (given in topological
+    order)."""
     found: set[Node] = set()
     for node in nodes:
         if node.op is broadcast_op:
@@ -63,7 +66,8 @@ def _scalar(node: Node) -> Node:
 
 @dataclass(frozen=True)
 class Factors:
-    """A node as a core times static scalars: `core * product(over) / product(under)`, negated or not."""
+    """A node as a core times static scalars: `core * product(over) / product(under)`, negated or
+    not."""
 
     core: Node
     negative: bool
@@ -95,7 +99,8 @@ class Contraction:
         return self.users[node] == 1 and node not in self.roots
 
     def peel(self, node: Node, whole: Node) -> Factors:
-        """Static factors taken off `node`, down to a core, through nodes that serve nothing else."""
+        """Static factors taken off `node`, down to a core, through nodes that serve nothing
+        else."""
         negative = False
         over: list[Node] = []
         under: list[Node] = []
@@ -137,7 +142,9 @@ class Contraction:
             return None
         return self._recipe(factors, new.op is scalar.subtract, state, new)
 
-    def _recipe(self, factors: Factors, negative: bool, addend: Node | None, origin: Node) -> Recipe:
+    def _recipe(
+        self, factors: Factors, negative: bool, addend: Node | None, origin: Node
+    ) -> Recipe:
         a, b = factors.core.inputs
         with inherit_sites(origin.sites):
             scale = _scale(factors, factors.negative != negative)

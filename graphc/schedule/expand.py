@@ -19,8 +19,10 @@ def expand(graph: Graph) -> Graph:
         if not any(node.op.expand is not None for node in topological(roots)):
             return graph.with_roots(roots)
         roots = rebuild(roots, _expand_node)
-    left = next(node for node in topological(roots) if node.op.expand is not None)
-    raise_located(CompileError(f"the expansion of {left.op.name} never ends"), left.sites)
+    left = next((node for node in topological(roots) if node.op.expand is not None), None)
+    if left is not None:
+        raise_located(CompileError(f"the expansion of {left.op.name} never ends"), left.sites)
+    return graph.with_roots(roots)
 
 
 def _expand_node(node: Node, inputs: tuple[Node, ...]) -> Node:
@@ -31,6 +33,7 @@ def _expand_node(node: Node, inputs: tuple[Node, ...]) -> Node:
         result = same.op.expand(same)
     if result.type != node.type:
         raise_located(
-            CompileError(f"{node.op.name} expands to {result.type}, expected {node.type}"), node.sites
+            CompileError(f"{node.op.name} expands to {result.type}, expected {node.type}"),
+            node.sites,
         )
     return result

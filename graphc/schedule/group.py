@@ -1,14 +1,15 @@
 """Fusion: which anchors share a kernel.
 
-A kernel walks the *rows* it shares; inside a row it may loop over *inner* axes several times (a row's maximum, then
-its sum, then its softmax). Three structures cover what is fused:
+A kernel walks the *rows* it shares; inside a row it may loop over *inner* axes several times (a
+row's maximum, then its sum, then its softmax). Three structures cover what is fused:
 
 - map: every element by itself, rows = the shape;
 - row: a reduction over inner axes, and elementwise values of a row or of its elements;
-- across: a reduction over outer axes that keeps the last ones, accumulated row by row, and an epilogue on what is kept.
+- across: a reduction over outer axes that keeps the last ones, accumulated row by row,
+and an epilogue on what is kept.
 
-An anchor joins a group if their structures agree, they share data, each value it takes from the group lies in its own row,
-and no path between them leads outside.
+An anchor joins a group if their structures agree, they share data, each value it takes from the
+group lies in its own row, and no path between them leads outside.
 """
 
 from __future__ import annotations
@@ -19,7 +20,15 @@ from dataclasses import dataclass, field
 from graphc.ir.dim import Dim
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
-from graphc.schedule.analysis import Anchors, Demand, demands, is_free, is_step, memory_of, step_operands
+from graphc.schedule.analysis import (
+    Anchors,
+    Demand,
+    demands,
+    is_free,
+    is_step,
+    memory_of,
+    step_operands,
+)
 from graphc.schedule.buffer import VIEW_OPS
 from graphc.schedule.index import ZERO, Indices, variable
 
@@ -28,7 +37,8 @@ Dims = tuple[Dim, ...]
 
 @dataclass(frozen=True)
 class Structure:
-    """The loops of a kernel: shared rows, inner axes of a row, and kept axes of an across reduction."""
+    """The loops of a kernel: shared rows, inner axes of a row, and kept axes of an across
+    reduction."""
 
     kind: str  # "map", "row" or "across"
     rows: Dims
@@ -38,7 +48,8 @@ class Structure:
 
 @dataclass(eq=False)
 class Group:
-    """Anchors that share a kernel, in order, each with the number of the loop in the row that computes it."""
+    """Anchors that share a kernel, in order, each with the number of the loop in the row that
+    computes it."""
 
     structure: Structure
     anchors: list[Node] = field(default_factory=list)
@@ -54,7 +65,8 @@ def structure_of(node: Node) -> Structure:
         return Structure("map", tuple(dim for dim in node.shape if dim != 1))
     kept, reduced = split_axes(node)
     shape = node.inputs[0].shape
-    # An arg reduction carries a value and an index, which one buffer cannot accumulate: it stays in registers.
+    # An arg reduction carries a value and an index, which one buffer cannot accumulate: it stays in
+    # registers.
     paired = getattr(node.op, "combine", "") in ("argmax", "argmin")
     last = len(shape) if paired else max(reduced)
     tail = [axis for axis in kept if axis > last]
@@ -66,7 +78,8 @@ def structure_of(node: Node) -> Structure:
 
 
 def split_axes(node: Node) -> tuple[list[int], list[int]]:
-    """The axes of a reduction's input that are kept (those of length 1 left out) and that are reduced."""
+    """The axes of a reduction's input that are kept (those of length 1 left out) and that are
+    reduced."""
     shape = node.inputs[0].shape
     reduced = [axis for axis in node.attrs["axes"] if shape[axis] != 1] or [node.attrs["axes"][-1]]
     kept = [
@@ -105,7 +118,8 @@ def kept_variables(structure: Structure) -> list[str]:
 
 
 def root_indices(structure: Structure, node: Node) -> Indices:
-    """The place of an anchor (of a reduction: of the element it takes) in terms of the loop variables."""
+    """The place of an anchor (of a reduction: of the element it takes) in terms of the loop
+    variables."""
     rows = row_variables(structure)
     if node.op.kind == "reduction":
         kept, reduced = split_axes(node)
@@ -231,13 +245,14 @@ class Grouping:
         return sorted(related, key=lambda group: -self.number[group])
 
     def _try(self, group: Group, node: Node, needs: set[Step]) -> int | None:
-        """The loop of the group's row in which the anchor could be computed; None if it may not join."""
+        """The loop of the group's row in which the anchor could be computed; None if it may not
+        join."""
         structure = merge(group.structure, structure_of(node))
-        if structure is None or any(
-            self.needs(step, group) for step in needs if step is not group
-        ):
+        if structure is None or any(self.needs(step, group) for step in needs if step is not group):
             return None
-        if structure != group.structure and not _still_aligned(self, group, structure):
+        if structure != group.structure and structure.kind == "across":
+            # What is there already would have to come before the reduction, in a loop over what
+            # is kept.
             return None
         loop = 0
         for other, at in self._demands(structure, node):
@@ -271,7 +286,8 @@ class Grouping:
 
 
 def demands_of_anchor(anchors: Anchors, node: Node, place: Indices) -> list[Demand]:
-    """What computing a stored node itself takes (the node is entered, though it has memory of its own)."""
+    """What computing a stored node itself takes (the node is entered, though it has memory of its
+    own)."""
     was_stored = node in anchors.stored
     anchors.stored.discard(node)
     try:
@@ -279,14 +295,6 @@ def demands_of_anchor(anchors: Anchors, node: Node, place: Indices) -> list[Dema
     finally:
         if was_stored:
             anchors.stored.add(node)
-
-
-def _still_aligned(grouping: Grouping, group: Group, structure: Structure) -> bool:
-    """Whether the anchors of a map group may become part of a row or across group."""
-    if structure.kind == "across":
-        # What is there already would have to come before the reduction, in a loop over what is kept.
-        return False
-    return True
 
 
 def _needed_loop(

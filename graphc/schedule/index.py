@@ -1,6 +1,7 @@
 """Index maps: where an element of a node's input lies, given where its own element lies.
 
-Layout operations are nothing but such maps, so they cost nothing when they are folded into their consumers.
+Layout operations are nothing but such maps, so they cost nothing when they are folded into their
+consumers.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ class Affine:
 
 @dataclass(frozen=True)
 class Computed:
-    """An index that is the value of another node at a place, checked against the axis it selects from."""
+    """An index that is the value of another node at a place, checked against the axis it selects
+    from."""
 
     node: Node
     at: Indices
@@ -43,7 +45,8 @@ class Computed:
 
 @dataclass(frozen=True)
 class Padded:
-    """The place inside a padded axis: (index - low) / (between + 1), where that is an element; else none."""
+    """The place inside a padded axis: (index - low) / (between + 1), where that is an element; else
+    none."""
 
     index: Index
     low: Dim
@@ -94,9 +97,7 @@ def shifted(index: Index, start: Dim, step: int) -> Index:
 def broadcast_indices(indices: Indices, shape: Shape, source: Shape) -> Indices:
     """The place in an input of shape `source` that broadcasts to `shape`."""
     extra = len(shape) - len(source)
-    return tuple(
-        ZERO if dim == 1 else indices[axis + extra] for axis, dim in enumerate(source)
-    )
+    return tuple(ZERO if dim == 1 else indices[axis + extra] for axis, dim in enumerate(source))
 
 
 def unit_axes_only(source: Shape, target: Shape) -> bool:
@@ -112,7 +113,8 @@ def _through_unit_axes(indices: Indices, shape: Shape, source: Shape) -> Indices
 def input_indices(node: Node, indices: Indices) -> list[Indices]:
     """Where the element of `node` at `indices` reads each of its inputs.
 
-    For elementwise, layout and indexing operations; a general reshape and a reduction have no such map.
+    For elementwise, layout and indexing operations; a general reshape and a reduction have no such
+    map.
     """
     op, attrs = node.op, node.attrs
     if op is transpose_op:

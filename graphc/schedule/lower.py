@@ -51,7 +51,8 @@ Memory = Callable[[Node], View | None]
 
 @dataclass(frozen=True)
 class Lowered:
-    """A kernel, the buffers and scalars it is called with, the rows it may be split over, and its user lines."""
+    """A kernel, the buffers and scalars it is called with, the rows it may be split over, and its
+    user lines."""
 
     kernel: Kernel
     buffers: tuple[buffers.Buffer, ...]
@@ -78,7 +79,8 @@ def anchor_demands(anchors: Anchors, group: Group, node: Node) -> list[Demand]:
 
 
 class GroupLowering:
-    """Builds the kernel of one group. `memory(node)` is the view of a stored node, wherever it was computed."""
+    """Builds the kernel of one group. `memory(node)` is the view of a stored node, wherever it was
+    computed."""
 
     def __init__(self, group: Group, anchors: Anchors, memory: Memory) -> None:
         self.group, self.anchors, self.memory = group, anchors, memory
@@ -113,7 +115,9 @@ class GroupLowering:
         start = 0
         for position in range(len(names)):
             last = position + 1 == len(names)
-            if last or not self._joins(names[position], names[position + 1], dims[position + 1], coefficients):
+            if last or not self._joins(
+                names[position], names[position + 1], dims[position + 1], coefficients
+            ):
                 for name in names[start:position]:
                     merged[name] = None
                 merged[names[position]] = (names[position], 1)
@@ -129,7 +133,8 @@ class GroupLowering:
         return all(c.get(first, 0) == c.get(second, 0) * extent for c in coefficients)
 
     def _coefficients(self, names: list[str], dims: tuple[Dim, ...]) -> list[dict[str, Dim]] | None:
-        """For each memory access the flat stride of each loop variable; None if an index stands alone."""
+        """For each memory access the flat stride of each loop variable; None if an index stands
+        alone."""
         if len(names) < 2:
             return []
         found: list[dict[str, Dim]] = []
@@ -159,10 +164,8 @@ class GroupLowering:
 
     def lower(self) -> Lowered:
         """The kernel of the group."""
-        if self.structure.kind == "across":
-            statements = self._across()
-        else:
-            statements = self._rows()
+        across = self.structure.kind == "across"
+        statements = self._across() if across else self._rows()
         return self._finish([*self.values.top.statements, *statements])
 
     def _finish(self, statements: list[Statement]) -> Lowered:
@@ -188,7 +191,8 @@ class GroupLowering:
         )
 
     def _nest(self, runs: list[Run], body: list[Statement], parallel: bool) -> list[Statement]:
-        """The body inside one loop a run; the outermost is the parallel one, which runs over a chunk."""
+        """The body inside one loop a run; the outermost is the parallel one, which runs over a
+        chunk."""
         for position in reversed(range(len(runs))):
             kind = PARALLEL if parallel and position == 0 else SEQUENTIAL
             body = [Loop(self._axis(runs[position], kind), tuple(body))]
@@ -250,7 +254,8 @@ class GroupLowering:
     def _reducing_nest(
         self, body: list[Statement], accumulators: list[Accumulator]
     ) -> list[Statement]:
-        """The inner axes as nested loops; each level combines the accumulators of the level inside."""
+        """The inner axes as nested loops; each level combines the accumulators of the level
+        inside."""
         for position in reversed(range(len(self.inner))):
             kind = REDUCING if accumulators else SEQUENTIAL
             level = tuple(accumulators)

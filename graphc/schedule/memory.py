@@ -1,7 +1,8 @@
 """The memory plan: where each temporary lies in the arena, given the sizes.
 
-A buffer lives from the first step that writes it to the last that reads it. Buffers whose lives overlap do not share
-memory; the largest are placed first, each at the lowest offset that is free for its whole life.
+A buffer lives from the first step that writes it to the last that reads it. Buffers whose lives
+overlap do not share memory; the largest are placed first, each at the lowest offset that is free
+for its whole life.
 """
 
 from __future__ import annotations

@@ -14,7 +14,6 @@ from graphc.schedule.index import Computed
 from graphc.schedule.lower import anchor_demands
 
 
-
 class Ordering:
     """Steps with their needs; updates add the need to come after every reader of the old value."""
 
@@ -43,7 +42,8 @@ class Ordering:
         return found
 
     def _may_fail(self, step: Step) -> bool:
-        """Whether a step checks what it computes with: indices in range, a matrix that is not singular."""
+        """Whether a step checks what it computes with: indices in range, a matrix that is not
+        singular."""
         if not isinstance(step, Group):
             return step.op.kind in ("routine", "indexing")
         return any(
@@ -55,17 +55,18 @@ class Ordering:
 
     def _read_by(self, step: Step) -> Iterable[Node]:
         if isinstance(step, Group):
-            taken = (
+            taken = [
                 memory_of(node)
                 for anchor in step.anchors
                 for node, _ in anchor_demands(self.anchors, step, anchor)
-            )
+            ]
         else:
-            taken = iter(self.grouping.operands(step))
+            taken = self.grouping.operands(step)
         return dict.fromkeys(taken)
 
     def _allow(self, state: Node, new: Node) -> bool:
-        """Whether the step that makes `new` may write over `state`; if so, it now comes after the other readers."""
+        """Whether the step that makes `new` may write over `state`; if so, it now comes after the
+        other readers."""
         step = self.grouping.owner.get(new)
         if step is None or not self._safe_inside(step, state, new):
             return False
@@ -92,14 +93,16 @@ class Ordering:
                     self.before[later] |= more
 
     def _safe_inside(self, step: Step, state: Node, new: Node) -> bool:
-        """Whether a step reads each element of the old value before, and only where, it writes the new one."""
+        """Whether a step reads each element of the old value before, and only where, it writes the
+        new one."""
         if not isinstance(step, Group):
             operands = self.grouping.operands_of_product(step)
             return step.op is product_op and len(step.inputs) == 4 and state not in operands
         return reads_only_in_place(self.anchors, step, state, new)
 
     def in_order(self) -> list[Step]:
-        """The steps, each after what it needs; those that only update states as early as possible."""
+        """The steps, each after what it needs; those that only update states as early as
+        possible."""
         sinks = {self.grouping.owner[new] for new in self.in_place}
         waiting = {step: self.before[step].bit_count() for step in self.steps}
         direct: dict[Step, list[Step]] = {step: [] for step in self.steps}
@@ -127,7 +130,8 @@ class Ordering:
 
 
 def reads_only_in_place(anchors: Anchors, group: Group, old: Node, new: Node) -> bool:
-    """Whether a kernel reads `old` only at the element it writes of `new`, and not after it wrote it."""
+    """Whether a kernel reads `old` only at the element it writes of `new`, and not after it wrote
+    it."""
     structure = group.structure
     own = value_indices(structure, new)
     for anchor in group.anchors:

@@ -13,7 +13,8 @@ from graphc.schedule.order import reads_only_in_place
 def reuse_memory(
     order: list[Step], anchors: Anchors, grouping: Grouping, buffers: dict[Node, Buffer]
 ) -> None:
-    """Give results of kernels the buffers of values read for the last time there, where elements line up."""
+    """Give results of kernels the buffers of values read for the last time there, where elements
+    line up."""
     last = _last_reads(order, anchors, grouping)
     taken: set[Buffer] = set()
     for position, step in enumerate(order):
@@ -31,7 +32,8 @@ def _share(
     buffers: dict[Node, Buffer],
     taken: set[Buffer],
 ) -> None:
-    """Let one result and one dying value share a buffer, if each element is read before it is written."""
+    """Let one result and one dying value share a buffer, if each element is read before it is
+    written."""
     mine = buffers.get(result)
     # What is carried still holds the old value, which the kernel may read.
     if mine is None or mine.home not in (ARENA, OUTPUT) or mine in taken:

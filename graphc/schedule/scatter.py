@@ -31,7 +31,8 @@ COLUMN, ENTRY, ROW = "i0", "j0", "r0"
 
 
 def lower_scatter(node: Node, memory: Callable[[Node], View]) -> Lowered:
-    """The kernel of one scatter_add: each chunk owns some columns, and walks all indices in order."""
+    """The kernel of one scatter_add: each chunk owns some columns, and walks all indices in
+    order."""
     rows, indices = node.inputs
     width, length = product(node.shape[1:]), node.shape[0]
     emit = Values(lambda n: memory(n) if n is indices else None, {})
@@ -47,7 +48,8 @@ def lower_scatter(node: Node, memory: Callable[[Node], View]) -> Lowered:
 
     zero = Constant(0.0 if node.dtype.is_float else 0, node.dtype.name)
     clear = loop(ROW, length, SEQUENTIAL, [
-        loop(COLUMN, width, PARALLEL, [Store(out, _place(emit, Variable(ROW, "int64"), width), zero)])
+        loop(COLUMN, width, PARALLEL, [Store(out, _place(emit, Variable(ROW, "int64"), width),
+        zero)])
     ])  # fmt: skip
     scope = emit.element = Scope()
     chosen = emit.index(Computed(indices, (variable(ENTRY),), length))
@@ -75,4 +77,6 @@ def _place(emit: Values, row: Expression, width: Dim) -> Expression:
     column = Variable(COLUMN, "int64")
     if width == 1:
         return row
-    return Apply("add", (Apply("multiply", (row, emit.arguments.dim(width)), "int64"), column), "int64")
+    return Apply(
+        "add", (Apply("multiply", (row, emit.arguments.dim(width)), "int64"), column), "int64"
+    )

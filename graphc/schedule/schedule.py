@@ -34,7 +34,9 @@ class Product:
     @property
     def reads(self) -> frozenset[Buffer]:
         """The buffers it reads."""
-        return frozenset((self.a.buffer, self.b.buffer, *((self.c.buffer,) if self.accumulate else ())))
+        return frozenset(
+            (self.a.buffer, self.b.buffer, *((self.c.buffer,) if self.accumulate else ()))
+        )
 
     @property
     def writes(self) -> frozenset[Buffer]:
@@ -87,7 +89,8 @@ ScheduledStep = KernelCall | Product | Routine | Copy
 
 @dataclass(frozen=True)
 class Schedule:
-    """What a program does, for any sizes: steps in order. The buffers of inputs, states and outputs have their homes."""
+    """What a program does, for any sizes: steps in order. The buffers of inputs, states and outputs
+    have their homes."""
 
     graph: Graph
     steps: tuple[ScheduledStep, ...]

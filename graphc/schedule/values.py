@@ -1,7 +1,7 @@
 """Scalar values inside a kernel: from a node and a place to an expression of the loop IR.
 
-A value is computed once a scope: a row's values before the inner loops of the row, an element's inside. What has been
-stored by an earlier loop of the same row is loaded again.
+A value is computed once a scope: a row's values before the inner loops of the row, an element's
+inside. What has been stored by an earlier loop of the same row is loaded again.
 """
 
 from __future__ import annotations
@@ -41,13 +41,15 @@ from graphc.schedule.index import (
     row_major_strides,
 )
 
-# Constants that are part of the text of a kernel; every other one is an argument, so that kernels are shared.
+# Constants that are part of the text of a kernel; every other one is an argument, so that kernels
+# are shared.
 _LITERALS = (-1.0, 0.0, 0.5, 1.0, 2.0)
 
 
 @dataclass(frozen=True)
 class CheckNote:
-    """What a failed check means: the node whose index is out of range, and the length it must stay under."""
+    """What a failed check means: the node whose index is out of range, and the length it must stay
+    under."""
 
     node: Node
     length: Dim
@@ -58,7 +60,9 @@ class Arguments:
     """The buffers and scalars of a kernel, in the order of first use."""
 
     views: list[Any] = field(default_factory=list)  # the buffers, one slot each
-    scalars: list[tuple[str, Any]] = field(default_factory=list)  # (dtype, a Dim, number or CheckNote)
+    scalars: list[tuple[str, Any]] = field(
+        default_factory=list
+    )  # (dtype, a Dim, number or CheckNote)
     written: set[int] = field(default_factory=set)
 
     def buffer(self, buffer: object) -> int:
@@ -78,7 +82,8 @@ class Arguments:
         return Argument(len(self.scalars) - 1, dtype)
 
     def dim(self, dim: Dim) -> Expression:
-        """A dimension as an expression: 0 and 1 are literal, since strides of them change the code."""
+        """A dimension as an expression: 0 and 1 are literal, since strides of them change the
+        code."""
         if isinstance(dim, int) and dim in (-1, 0, 1):
             return Constant(dim, "int64")
         return self.scalar("int64", dim)
@@ -93,7 +98,8 @@ class Scope:
 
 
 class Values:
-    """Emits the values of one kernel. `memory(node)` gives the view to load from, None to compute in place."""
+    """Emits the values of one kernel. `memory(node)` gives the view to load from, None to compute
+    in place."""
 
     def __init__(
         self, memory: Callable[[Node], View | None], merged: dict[str, tuple[str, Dim] | None]
@@ -190,11 +196,13 @@ class Values:
         return self._sum([*terms, *others])
 
     def _merge_axes(self, total: dict[str, Dim]) -> list[tuple[Expression, Dim]]:
-        """Terms over the loop variables that are left after adjacent axes were merged into one loop."""
+        """Terms over the loop variables that are left after adjacent axes were merged into one
+        loop."""
         result: list[tuple[Expression, Dim]] = []
         for name, coefficient in total.items():
             merged = self._merged.get(name, (name, 1))
-            # Only the last axis of a merged run carries the run's own stride; the others follow from it.
+            # Only the last axis of a merged run carries the run's own stride; the others follow
+            # from it.
             if merged is not None and coefficient != 0:
                 result.append((Variable(merged[0], "int64"), coefficient))
         return result
@@ -232,7 +240,9 @@ class Values:
         scope = self.scope_of(index.at)
         if index in scope.known:
             return scope.known[index]
-        value = self.named("index", self._int64(self.value(index.node, index.at)), scope, index.node)
+        value = self.named(
+            "index", self._int64(self.value(index.node, index.at)), scope, index.node
+        )
         length = self.arguments.dim(index.length)
         inside = self.named("inside", Apply(
             "logical_and",

@@ -1,4 +1,5 @@
-"""The native loop: minibatches, the last short batch, shuffling and several epochs, as one table of instructions."""
+"""The native loop: minibatches, the last short batch, shuffling and several epochs, as one table of
+instructions."""
 
 from __future__ import annotations
 
@@ -57,7 +58,7 @@ class LoopProgram:
         self,
         schedule: Schedule,
         lives: tuple[Life, ...],
-        sizes: tuple[Mapping[str, int], Mapping[str, int] | None],
+        sizes: tuple[Mapping[str, int] | None, Mapping[str, int] | None],
         handles: Handles,
         machine: Machine,
         data: tuple[np.ndarray, ...],
@@ -69,7 +70,11 @@ class LoopProgram:
         self.codes: dict[int, Failed] = {}
         self._held: list[np.ndarray] = []
         self._schedule, self._machine, self._first_step = schedule, machine, first_step
-        known = [s for s, used in zip(sizes, (plan.full, plan.rest), strict=True) if used and s is not None]
+        known = [
+            s
+            for s, used in zip(sizes, (plan.full, plan.rest), strict=True)
+            if used and s is not None
+        ]
         self._binders = [Binder(schedule, lives, s, handles, self.codes) for s in known]
         self._batches = [b for b, used in ((plan.batch, plan.full), (plan.rest, plan.rest)) if used]
         self.order = np.arange(plan.count, dtype=np.int64)
@@ -92,7 +97,9 @@ class LoopProgram:
         per_segment = argument_cells(self._schedule) + _GATHER_CELLS * len(self.data)
         self.cells = Cells(per_segment * len(self._binders) + _SHUFFLE_CELLS)
         ports = len(self.data) + len(self.outputs)
-        rows = len(self._schedule.steps) + patch_count(self._schedule) + 2 * ports + len(self.data) + 8
+        rows = (
+            len(self._schedule.steps) + patch_count(self._schedule) + 2 * ports + len(self.data) + 8
+        )
         self.table = np.zeros((rows * max(len(self._binders), 1) + 8, COLUMNS), np.int64)
         self._epoch, self._step, self._global, self._budget = range(ports, ports + 4)
         self.registers = np.zeros(ports + 4, np.int64)
@@ -126,7 +133,11 @@ class LoopProgram:
     def _shuffle(self) -> None:
         handle, _, _ = self._machine.kernel(shuffle_source())
         first = self.cells.take(_SHUFFLE_CELLS)
-        self.cells.array[first : first + 3] = self.order.ctypes.data, self.plan.count, self.plan.seed
+        self.cells.array[first : first + 3] = (
+            self.order.ctypes.data,
+            self.plan.count,
+            self.plan.seed,
+        )
         self._set(self.cells.address(first + 3), 0, self._epoch, 1)
         self._emit(Opcode.KERNEL, handle, 0, 1, self.cells.address(first))
 
@@ -156,7 +167,8 @@ class LoopProgram:
         self._emit(Opcode.YIELD, self._budget)
 
     def _input(self, position: int, array: np.ndarray, batch: int, start: int) -> None:
-        """Where the program finds the rows of this batch: in the data itself, or gathered by the shuffled order."""
+        """Where the program finds the rows of this batch: in the data itself, or gathered by the
+        shuffled order."""
         register, size = self._register_address(position), _row_bytes(array)
         if not self.plan.shuffle:
             base = int(array.ctypes.data) + start * size
@@ -212,4 +224,3 @@ class LoopProgram:
 
 def _row_bytes(array: np.ndarray) -> int:
     return array.itemsize * int(np.prod(array.shape[1:], dtype=np.int64))
-

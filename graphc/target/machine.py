@@ -1,4 +1,5 @@
-"""Machines: what runs a table. The native one calls compiled kernels, the Python one the same source uncompiled."""
+"""Machines: what runs a table. The native one calls compiled kernels, the Python one the same
+source uncompiled."""
 
 from __future__ import annotations
 
@@ -82,7 +83,7 @@ def machine(target: str, threads: int) -> Machine:
         return PythonMachine()
     if target == "cuda":
         raise TargetError(
-            'target "cuda" is not there yet: expected "cpu" (native code) or "python" (the same source, '
-            "uncompiled)"
+            'target "cuda" is not there yet: expected "cpu" (native code) or "python" (the same '
+            "source, uncompiled)"
         )
     raise CompileError(f'target: expected "cpu", "python" or "cuda", got {target!r}')

@@ -1,7 +1,7 @@
 """Programs: a schedule bound to sizes, as a table of instructions for the driver.
 
-Binding decides all that depends on sizes: offsets in the arena, chunks, product tiles, numbers. Addresses that
-change from call to call (inputs and outputs) come in through registers.
+Binding decides all that depends on sizes: offsets in the arena, chunks, product tiles, numbers.
+Addresses that change from call to call (inputs and outputs) come in through registers.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from graphc.schedule.values import CheckNote
 from graphc.target.blas import gemm_tiles
 from graphc.target.instructions import COLUMNS, Gemm, Opcode, float_bits
 
-# Below this many element visits a kernel stays on one thread: handing a part over costs about a microsecond.
+# Below this many element visits a kernel stays on one thread: handing a part over costs about a
+# microsecond.
 PARALLEL_WORK = 16_384
 # The most chunks that a kernel is cut into: enough for balance, few enough to cost nothing.
 MAXIMUM_CHUNKS = 64
@@ -53,7 +54,8 @@ class Segment:
 
 
 class Cells:
-    """int64 cells at fixed addresses: the argument tables of kernels, and everything that is patched."""
+    """int64 cells at fixed addresses: the argument tables of kernels, and everything that is
+    patched."""
 
     def __init__(self, count: int) -> None:
         self.array = np.zeros(max(count, 1), np.int64)
@@ -72,7 +74,8 @@ class Cells:
 
 
 class Binder:
-    """Binds a schedule to sizes. `kernel(source step)` gives the address or handle of a step's kernel."""
+    """Binds a schedule to sizes. `kernel(source step)` gives the address or handle of a step's
+    kernel."""
 
     def __init__(
         self,
@@ -132,7 +135,9 @@ class Binder:
         return array
 
     def _view(self, view: View, cell: int) -> int:
-        return self._address(view.buffer, cell, self.value(view.offset) * view.buffer.dtype.itemsize)
+        return self._address(
+            view.buffer, cell, self.value(view.offset) * view.buffer.dtype.itemsize
+        )
 
     # ---- instructions
 
@@ -146,7 +151,8 @@ class Binder:
         return int(self.table.ctypes.data) + row * COLUMNS * 8
 
     def _call(self, buffers: Sequence[Buffer | View], scalars: list[int]) -> int:
-        """The argument table of a kernel: a cell for each buffer (or place in one), then the scalars."""
+        """The argument table of a kernel: a cell for each buffer (or place in one), then the
+        scalars."""
         first = self.cells.take(len(buffers) + len(scalars))
         for slot, place in enumerate(buffers):
             cell = self.cells.address(first + slot)
@@ -183,7 +189,8 @@ class Binder:
     def _product(self, step: Product) -> None:
         a, b, c = step.a, step.b, step.c
         a_layout, b_layout = matrix_layout(a), matrix_layout(b)
-        assert a_layout is not None and b_layout is not None
+        assert a_layout is not None
+        assert b_layout is not None
         m, k, n = map(self.value, (a.shape[-2], a.shape[-1], c.shape[-1]))
         batch = self.value(product(c.shape[:-2]))
         scale = 1.0 if step.scale is None else evaluate_static(step.scale, self.sizes)
@@ -213,10 +220,14 @@ class Binder:
 
     def _routine(self, step: Routine) -> None:
         sizes = [self.value(dim) for dim in step.operands[0].shape[:1]]
-        buffers = [*step.operands, *step.results, *step.scratch]
+        buffers: list[Buffer | View] = [*step.operands, *step.results, *step.scratch]
         scalars = sizes
         if step.name == "solve":
-            scalars = [*sizes, self.value(step.operands[1].shape[1]), self._code(step.nodes[0], None)]
+            scalars = [
+                *sizes,
+                self.value(step.operands[1].shape[1]),
+                self._code(step.nodes[0], None),
+            ]
         argv = self._call(buffers, scalars)
         self._emit(Opcode.KERNEL, self.handles[step], 0, 1, argv)
 
@@ -229,7 +240,8 @@ class Binder:
 
 
 def chunk(extent: int, row_work: int) -> int:
-    """Rows in a chunk: a function of the sizes alone, so that results do not depend on the threads."""
+    """Rows in a chunk: a function of the sizes alone, so that results do not depend on the
+    threads."""
     total = extent * max(row_work, 1)
     if total < 2 * PARALLEL_WORK or extent < 2:
         return max(extent, 1)

@@ -1,4 +1,5 @@
-"""Rendering: from a kernel of the loop IR to the Python source that Numba compiles and that runs without it."""
+"""Rendering: from a kernel of the loop IR to the Python source that Numba compiles and that runs
+without it."""
 
 from __future__ import annotations
 
@@ -24,8 +25,10 @@ from graphc.loops.ir import (
 
 # How tightly Python binds: a looser operand is put in parentheses.
 _INFIX = {
-    "add": ("+", 2), "subtract": ("-", 2), "multiply": ("*", 3), "less": ("<", 1), "less_equal": ("<=", 1),
-    "shift_right": (">>", 2), "greater": (">", 1), "greater_equal": (">=", 1), "equal": ("==", 1), "not_equal": ("!=", 1),
+    "add": ("+", 2), "subtract": ("-", 2), "multiply": ("*", 3), "less": ("<", 1),
+    "less_equal": ("<=", 1),
+    "shift_right": (">>", 2), "greater": (">", 1), "greater_equal": (">=", 1), "equal": ("==", 1),
+    "not_equal": ("!=", 1),
 }  # fmt: skip
 _CALLS = {"where": "select", "abs": "absolute", "negative": "negative"}
 _CASTS = {"bool": "boolean"}
@@ -48,7 +51,8 @@ class Rendered:
 
 
 def render(kernel: Kernel) -> Rendered:
-    """The source of `def kernel(lo, hi, argv, context)`, with the import of exactly what it uses."""
+    """The source of `def kernel(lo, hi, argv, context)`, with the import of exactly what it
+    uses."""
     return _Renderer(kernel).render()
 
 
@@ -93,7 +97,9 @@ class _Renderer:
     def _block(self, body: tuple[Statement, ...], depth: int) -> None:
         for statement in body:
             if isinstance(statement, Let):
-                self._line(depth, f"{statement.name} = {self.text(statement.value)}", statement.origin)
+                self._line(
+                    depth, f"{statement.name} = {self.text(statement.value)}", statement.origin
+                )
             elif isinstance(statement, Store):
                 target = f"{self.buffer_names[statement.buffer]}[{self.text(statement.index)}]"
                 self._line(depth, f"{target} = {self.text(statement.value)}", statement.origin)
@@ -115,12 +121,18 @@ class _Renderer:
                 depth, f"{accumulator.name} = {self.text(accumulator.identity)}", accumulator.origin
             )
             if accumulator.index is not None:
-                self._line(depth, f"{accumulator.name}_index = {self.call('int64')}(0)", accumulator.origin)
+                self._line(
+                    depth, f"{accumulator.name}_index = {self.call('int64')}(0)", accumulator.origin
+                )
         if loop.axis.kind == PARALLEL:
             bounds = "lo, hi"
         else:
             start = self.text(loop.axis.start)
-            bounds = self.text(loop.axis.stop) if start == "0" else f"{start}, {self.text(loop.axis.stop)}"
+            bounds = (
+                self.text(loop.axis.stop)
+                if start == "0"
+                else f"{start}, {self.text(loop.axis.stop)}"
+            )
         self._line(depth, f"for {loop.axis.name} in range({bounds}):")
         self._block(loop.body, depth + 1)
         for accumulator in loop.accumulators:
@@ -153,7 +165,8 @@ class _Renderer:
         sign = ">" if accumulator.combine == "argmax" else "<"
         better = f"{candidate} {sign} {name}"
         either, both, negated = map(self.call, ("logical_or", "logical_and", "logical_not"))
-        # Before the first element the best is the identity, which an equal first element must replace.
+        # Before the first element the best is the identity, which an equal first element must
+        # replace.
         index = self.text(accumulator.index)
         if dtype in ("float32", "float64"):
             isnan = self.call("isnan")
@@ -204,7 +217,8 @@ class _Renderer:
             sign, level = _INFIX[name]
             left, left_level = self._expression(value.operands[0])
             right, right_level = self._expression(value.operands[1])
-            left = left if left_level >= level and level > 1 or left_level > level else f"({left})"
+            # A comparison does not chain, so one inside another needs parentheses on both sides.
+            left = left if left_level >= level + (level == 1) else f"({left})"
             right = right if right_level > level else f"({right})"
             if value.dtype in _NARROW:
                 # Python's and Numba's integers grow; these must wrap.

@@ -1,9 +1,11 @@
-"""Kernels written by hand: LAPACK routines, minibatches by index, and shuffling. The same form as emitted ones."""
+"""Kernels written by hand: LAPACK routines, minibatches by index, and shuffling. The same form as
+emitted ones."""
 
 from __future__ import annotations
 
 _SOLVE = """\
-from graphc.target.primitives import {dtype}_pointer, fail, int32_pointer, integer, lu_factor, lu_solve
+from graphc.target.primitives import {dtype}_pointer, fail, int32_pointer, integer, lu_factor,
+lu_solve
 
 
 def kernel(lo, hi, argv, context):
@@ -76,8 +78,8 @@ def kernel(lo, hi, argv, context):
             batch[i * width + j] = rows[chosen + j]
 """
 
-# The shuffle of Fisher and Yates, as Knuth gives it (algorithm 3.4.2P), with an index from 32 random bits: for n items
-# a place is off from uniform by less than n / 2**32.
+# The shuffle of Fisher and Yates, as Knuth gives it (algorithm 3.4.2P), with an index from 32
+# random bits: for n items a place is off from uniform by less than n / 2**32.
 _SHUFFLE = """\
 from graphc.target.primitives import int64, int64_pointer, integer, random_bits
 

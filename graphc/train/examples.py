@@ -23,7 +23,7 @@ def as_examples(what: str, inputs: Sequence[Node], data: object, batch_size: obj
     `what` names the data in errors: ArgumentError for the wrong number of arrays, no examples or a
     bad batch size; ShapeError and DTypeError, naming the input, for what does not fit it.
     """
-    size = checked_integer(what, "batch_size", batch_size, least=1)
+    checked_integer(what, "batch_size", batch_size, least=1)
     given = (data,) if isinstance(data, np.ndarray) and len(inputs) == 1 else data
     names = ", ".join(repr(node.name) for node in inputs)
     if not isinstance(given, tuple | list) or len(given) != len(inputs):
@@ -41,7 +41,7 @@ def as_examples(what: str, inputs: Sequence[Node], data: object, batch_size: obj
             )
     if count == 0:
         raise ArgumentError(f"{what}: expected at least one example, got none for {names}")
-    _check_shapes(inputs, arrays, size)
+    bind_sizes([(node, array.shape) for node, array in zip(inputs, arrays, strict=True)])
     return arrays
 
 
@@ -63,15 +63,3 @@ def _as_array(what: str, node: Node, value: object) -> NDArray[Any]:
     if array.ndim == 0:
         raise ShapeError(f"{what}: expected an axis of examples for {node.name!r}, got a number")
     return np.ascontiguousarray(as_argument(node, array))
-
-
-def _check_shapes(inputs: Sequence[Node], arrays: Examples, batch_size: int) -> None:
-    """The shapes of every batch, against the declarations."""
-    count = len(arrays[0])
-    fixed = any(isinstance(node.shape[0], int) for node in inputs)
-    # A named first axis takes any length, so the whole data may stand for a batch and its shape
-    # for what the user knows; a fixed one must fit each batch, the short last one too.
-    full = min(batch_size, count)
-    lengths = [full, count % full or full] if fixed else [count]
-    for length in lengths:
-        bind_sizes([(n, (length, *a.shape[1:])) for n, a in zip(inputs, arrays, strict=True)])

@@ -6,6 +6,7 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -13,15 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphc.compiler import compile, inference
-from graphc.errors import ArgumentError, CheckpointError, DTypeError, ShapeError
 from graphc.compiler.function import Function
+from graphc.errors import ArgumentError, CheckpointError
 from graphc.ir.node import Node
-from graphc.ir.shape import shape_text
 from graphc.ir.site import at_user_line
 from graphc.nn.layers import parameters as parameters_of
-from graphc.ops.source import input_op, param_op, state_op
 from graphc.train.carried import carried_nodes, check_fit, unique_names
 from graphc.train.checkpoint import load_parameters, save_parameters
+from graphc.train.checks import (
+    checked_inputs,
+    checked_metrics,
+    checked_scalar,
+    joined_updates,
+)
 from graphc.train.early_stopping import EarlyStopping, Watch
 from graphc.train.examples import Examples, as_examples, checked_integer
 from graphc.train.history import History, Row
@@ -30,9 +35,44 @@ from graphc.train.progress import Progress, show_progress
 
 Rule = Callable[[Node, Sequence[Node]], Updates]
 
-_EPOCH = "trainer.epoch"
 # Names that a file keeps for itself; a parameter of such a name gets another.
-_RESERVED = (_EPOCH, "__metadata__")
+_EPOCH, _STEP = "trainer.epoch", "trainer.step"
+_RESERVED = (_EPOCH, _STEP, "__metadata__")
+
+# The steps of one native loop at most, unless one epoch has more: it keeps an output of each.
+_STEPS_TOGETHER = 2**16
+
+Columns = tuple[NDArray[Any], ...]
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What the epochs of one `fit` have in common."""
+
+    examples: Examples
+    held_out: Examples | None
+    batch_size: int
+    steps: int
+    seed: int
+    shuffle: bool
+    display: Progress
+
+
+class _Clock:
+    """The time that each epoch of a loop took: epochs that completed together share it equally."""
+
+    def __init__(self, first: int) -> None:
+        self.first = first
+        self.seconds = 0.0
+        self._complete = 0
+        self._since = time.perf_counter()
+
+    def share(self, complete: int) -> None:
+        """So many epochs of the loop are complete now."""
+        if complete > self._complete:
+            now = time.perf_counter()
+            self.seconds = (now - self._since) / (complete - self._complete)
+            self._complete, self._since = complete, now
 
 
 class Trainer:
@@ -46,7 +86,7 @@ class Trainer:
     `gx.compile`.
 
     The training step runs with `gx.training` on, validation and `evaluate` with it off. `history`
-    has a row for each epoch that any `fit` of this trainer completed, `epoch` is their number.
+    has a row for each epoch that any `fit` of this trainer completed; `epoch` counts them.
     """
 
     @at_user_line
@@ -61,27 +101,27 @@ class Trainer:
         updates: Updates | None = None,
         target: str = "cpu",
     ) -> None:
-        self.loss = _checked_scalar("loss", loss)
-        self.inputs = _checked_inputs(inputs)
-        self.metrics = _checked_metrics(metrics or {})
+        self.loss = checked_scalar("loss", loss)
+        self.inputs = checked_inputs(inputs)
+        self.metrics = checked_metrics(metrics or {})
         self.optimizer = optimizer
         self.parameters = list(parameters) if parameters is not None else parameters_of(loss)
         if not self.parameters:
             raise ArgumentError("Trainer: expected a loss that depends on parameters, got none")
-        self.updates = _joined(optimizer(loss, self.parameters), updates or {})
+        self.updates = joined_updates(optimizer(loss, self.parameters), updates or {})
         self.history = History()
         self.epoch = 0
         self._measured = [self.loss, *self.metrics.values()]
         self._target = target
         roots = [*self._measured, *self.updates, *self.updates.values()]
         self._carried = unique_names(carried_nodes(roots), _RESERVED)
-        self.step = compile(self.inputs, self._measured, updates=self.updates, target=target)
+        self.step = self._compile_step()
 
     @cached_property
     def evaluation(self) -> Function:
         """The compiled function from a batch to loss and metrics, with `gx.training` off."""
-        outputs = [inference(node) for node in self._measured]
-        return compile(self.inputs, outputs, target=self._target)
+        function: Function = compile(self.inputs, inference(self._measured), target=self._target)
+        return function
 
     def fit(
         self,
@@ -121,11 +161,16 @@ class Trainer:
         if held_out is not None:
             self.evaluation  # noqa: B018 - what cannot be compiled is an error before training
         self.history.best_epoch = None
+        last = self.epoch + epochs
         steps = math.ceil(len(examples[0]) / batch_size)
-        display = show_progress(progress, self.epoch, self.epoch + epochs, steps)
+        display = show_progress(progress, self.epoch, last, steps)
+        run = _Run(examples, held_out, batch_size, steps, seed, shuffle, display)
+        # Where nothing is to be done between epochs, many of them are one native loop.
+        stays = held_out is None and watch is None and on_epoch is None
+        together = max(1, _STEPS_TOGETHER // steps) if stays else 1
         try:
-            for _ in range(epochs):
-                row = self._run_epoch(examples, held_out, batch_size, seed, shuffle, display)
+            while self.epoch < last:
+                row = self._train(run, min(together, last - self.epoch))
                 if on_epoch is not None:
                     on_epoch(row)
                 if watch is not None and watch.finished(row):
@@ -142,7 +187,7 @@ class Trainer:
         The examples are taken in their order, `batch_size` at a time; errors as in `fit`.
         """
         examples = as_examples("evaluate", self.inputs, data, batch_size)
-        return self._measure(self.evaluation, examples, batch_size, shuffle=False)
+        return self._measure(examples, batch_size)
 
     @at_user_line
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -162,75 +207,89 @@ class Trainer:
         """
         arrays = load_parameters(path)
         check_fit(path, arrays, self._snapshot())
-        epoch = int(arrays[_EPOCH])
-        if epoch < 0:
-            raise CheckpointError(f"{os.fspath(path)}: expected an epoch >= 0, got {epoch}")
+        epoch, step = int(arrays[_EPOCH]), int(arrays[_STEP])
+        if epoch < 0 or step < 0:
+            raise CheckpointError(
+                f"{os.fspath(path)}: expected an epoch and a step >= 0, got {epoch} and {step}"
+            )
         for name, node in self._carried.items():
             node.value = arrays[name]
         self.epoch = epoch
+        self._go_to_step(step)
         earlier = History()
         for row, seconds in zip(self.history.epochs, self.history.seconds, strict=True):
             if row["epoch"] <= epoch:
                 earlier.append(row, seconds)
         self.history = earlier
 
+    def _go_to_step(self, step: int) -> None:
+        """Make random draws go on from a step."""
+        if step < self.step.take_steps(0):
+            self.step = self._compile_step()  # a compiled function only counts up
+        self.step.take_steps(step - self.step.take_steps(0))
+
     def _snapshot(self) -> dict[str, NDArray[Any]]:
         arrays = {name: node.value for name, node in self._carried.items()}
-        return {**arrays, _EPOCH: np.asarray(self.epoch, np.int64)}
+        counts = {_EPOCH: self.epoch, _STEP: self.step.take_steps(0)}
+        return {**arrays, **{name: np.asarray(n, np.int64) for name, n in counts.items()}}
 
-    def _run_epoch(
-        self,
-        examples: Examples,
-        held_out: Examples | None,
-        batch_size: int,
-        seed: int,
-        shuffle: bool,
-        display: Progress,
-    ) -> Row:
-        began = time.perf_counter()
-        display.begin_epoch(self.epoch + 1)
-        measured = self._measure(
-            self.step, examples, batch_size, shuffle, seed, self.epoch, display
+    def _compile_step(self) -> Function:
+        step: Function = compile(
+            self.inputs, self._measured, updates=self.updates, target=self._target
         )
+        return step
+
+    def _train(self, run: _Run, epochs: int) -> Row:
+        """Some epochs as one native loop; the row of the last."""
+        clock = _Clock(self.epoch)
+
+        def passed(steps: int, outputs: Columns) -> None:
+            complete = steps // run.steps
+            clock.share(complete)
+            while self.epoch < clock.first + complete:
+                self._end_epoch(run, outputs, self.epoch - clock.first, clock.seconds)
+                if self.epoch < clock.first + epochs:
+                    run.display.begin_epoch(self.epoch + 1)
+            if self.epoch < clock.first + epochs:
+                run.display.steps_done(steps - complete * run.steps)
+
+        run.display.begin_epoch(self.epoch + 1)
+        outputs = self.step.loop(
+            run.examples,
+            batch_size=run.batch_size,
+            epochs=epochs,
+            seed=run.seed,
+            shuffle=run.shuffle,
+            first_epoch=self.epoch,
+            on_progress=passed,
+        )
+        passed(epochs * run.steps, outputs)
+        return self.history.epochs[-1]
+
+    def _end_epoch(self, run: _Run, outputs: Columns, number: int, seconds: float) -> None:
+        """The row of an epoch, the one of this number in the outputs of a loop."""
+        run.display.steps_done(run.steps)
+        own = slice(number * run.steps, (number + 1) * run.steps)
+        measured = self._means([column[own] for column in outputs], run.batch_size, run.examples)
         self.epoch += 1
         row: Row = {"epoch": self.epoch, **measured}
-        if held_out is not None:
-            validated = self._measure(self.evaluation, held_out, batch_size, shuffle=False)
+        if run.held_out is not None:
+            validated = self._measure(run.held_out, run.batch_size)
             row.update({f"validation_{name}": value for name, value in validated.items()})
-        seconds = time.perf_counter() - began
         self.history.append(row, seconds)
-        display.end_epoch(row, seconds)
-        return row
+        run.display.end_epoch(row, seconds)
 
-    def _measure(
-        self,
-        function: Function,
-        examples: Examples,
-        batch_size: int,
-        shuffle: bool,
-        seed: int = 0,
-        epoch: int = 0,
-        display: Progress | None = None,
+    def _measure(self, examples: Examples, batch_size: int) -> dict[str, float]:
+        columns = self.evaluation.loop(examples, batch_size=batch_size, shuffle=False)
+        return self._means(columns, batch_size, examples)
+
+    def _means(
+        self, columns: Sequence[NDArray[Any]], batch_size: int, examples: Examples
     ) -> dict[str, float]:
-        """One pass of a function over the examples: the mean of each output over all examples."""
-        outputs = function.loop(
-            examples,
-            batch_size=batch_size,
-            epochs=1,
-            seed=seed,
-            shuffle=shuffle,
-            first_epoch=epoch,
-            on_progress=None if display is None else lambda done, _: display.steps_done(done),
-        )
-        columns = outputs if isinstance(outputs, tuple) else (outputs,)
-        if display is not None:
-            display.steps_done(len(columns[0]))
-        count = len(examples[0])
-        names = ("loss", *self.metrics)
-        return {
-            name: mean_over_examples(column, batch_size, count)
-            for name, column in zip(names, columns, strict=True)
-        }
+        """Each output of the steps of an epoch, as the mean over its examples."""
+        names, count = ("loss", *self.metrics), len(examples[0])
+        pairs = zip(names, columns, strict=True)
+        return {name: mean_over_examples(column, batch_size, count) for name, column in pairs}
 
     @at_user_line
     def _check_run(self, epochs: object, seed: object) -> None:
@@ -260,53 +319,3 @@ def mean_over_examples(batch_means: NDArray[Any], batch_size: int, count: int) -
     weights[-1] = count - batch_size * (len(values) - 1)
     # Exact, so that it does not depend on how a library would order the sum.
     return math.fsum((weights * values).tolist()) / count
-
-
-def _checked_scalar(what: str, node: object) -> Node:
-    if not isinstance(node, Node):
-        raise ArgumentError(f"Trainer: expected {what} to be a node, got {type(node).__name__}")
-    if node.shape != ():
-        raise ShapeError(
-            f"Trainer: expected {what} to be a scalar, got shape {shape_text(node.shape)}; "
-            f"reduce it with gx.mean"
-        )
-    if what == "loss" and not node.dtype.is_float:
-        raise DTypeError(f"Trainer: expected {what} to be a float, got {node.dtype}")
-    return node
-
-
-def _checked_inputs(inputs: Node | Sequence[Node]) -> list[Node]:
-    known = [inputs] if isinstance(inputs, Node) else list(inputs)
-    if not known:
-        raise ArgumentError("Trainer: expected at least one input, got none")
-    for node in known:
-        if not isinstance(node, Node) or node.op is not input_op:
-            raise ArgumentError(f"Trainer: expected inputs made by gx.input, got {node!r}")
-        if node.ndim == 0:
-            raise ShapeError(
-                f"Trainer: expected input {node.name!r} to have an axis of examples first, got ()"
-            )
-    if len(set(known)) != len(known):
-        raise ArgumentError("Trainer: expected each input once")
-    return known
-
-
-def _checked_metrics(metrics: Mapping[str, Node]) -> dict[str, Node]:
-    for name, node in metrics.items():
-        if not isinstance(name, str) or not name or not name.isprintable():
-            raise ArgumentError(
-                f"Trainer: expected names of metrics to be printable text, got {name!r}"
-            )
-        if name in ("loss", "epoch", "seconds") or name.startswith("validation_"):
-            raise ArgumentError(f"Trainer: a metric must not be named {name!r}: a column has it")
-        _checked_scalar(f"metric {name!r}", node)
-    return dict(metrics)
-
-
-def _joined(updates: Updates, more: Updates) -> Updates:
-    for node in more:
-        if not isinstance(node, Node) or node.op not in (param_op, state_op):
-            raise ArgumentError(f"Trainer: expected updates of states, got one of {node!r}")
-        if node in updates:
-            raise ArgumentError(f"Trainer: {node!r} is updated twice, by the optimizer too")
-    return {**updates, **more}

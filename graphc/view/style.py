@@ -1,0 +1,231 @@
+"""Two ways of writing the same mathematics: plain text and LaTeX.
+
+A style knows glyphs: how numbers, names, shapes, brackets, products and fractions look. What is
+written where is decided in `graphc.view.writer`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from graphc.ir.dim import Dim
+from graphc.ir.literal import quote
+from graphc.ir.node import Node
+from graphc.ir.op import ATOM, POWER, PREFIX, PRODUCT, SUM, Notation
+from graphc.ir.shape import Shape, shape_text
+from graphc.view.symbol import latex_dim, latex_escape, latex_symbol
+
+# What has been written, and how tightly it holds together.
+Part = tuple[str, int]
+
+_PLACE = re.compile(r"\{(\d)\}")
+_PLAIN_NAME = re.compile(r"[∂∇]?[^\W\d][\w.]*'*(?:/[∂∇]?[^\W\d][\w.]*'*)*")
+
+
+def fill(template: str, operands: Sequence[str]) -> str:
+    """The template of a notation with its operands; braces that name no operand stay."""
+
+    def operand(place: re.Match[str]) -> str:
+        index = int(place[1])
+        return operands[index] if index < len(operands) else place[0]
+
+    return _PLACE.sub(operand, template)
+
+
+def number_text(value: np.generic | np.ndarray) -> str:
+    """A number in its shortest form: 0.1 for the float32 nearest to it, 2 for 2.0.
+
+    >>> number_text(np.float32(0.1)), number_text(np.float32(2)), number_text(np.float64(1e-07))
+    ('0.1', '2', '1e-7')
+    """
+    element = np.asarray(value)[()]
+    if not isinstance(element, np.floating):
+        return str(element)
+    text = str(element).removesuffix(".0")
+    return re.sub(r"e([+-]?)0*(\d)", lambda e: f"e{e[1].strip('+')}{e[2]}", text)
+
+
+class TextStyle:
+    """Text, near to Python with NumPy; `juxtapose` leaves the sign of matrix products out."""
+
+    def __init__(self, juxtapose: bool = False) -> None:
+        self.matrix_sign = " " if juxtapose else " @ "
+
+    scalar_sign = elementwise_sign = " * "
+
+    def number(self, value: np.generic) -> Part:
+        """An unsigned number."""
+        return number_text(value), ATOM
+
+    def symbol(self, name: str) -> str:
+        """A name as it is, or as a JSON string if it could be taken for something else."""
+        return name if _PLAIN_NAME.fullmatch(name) else quote(name)
+
+    def size(self, dim: Dim) -> Part:
+        """The value of a dimension."""
+        text = str(dim)
+        loose = SUM if " + " in text or " - " in text else PRODUCT
+        return text, ATOM if text.isidentifier() or text.isdigit() else loose
+
+    def group(self, text: str) -> str:
+        """The text in brackets."""
+        return f"({text})"
+
+    def template(self, notation: Notation, node: Node) -> tuple[str, tuple[int, ...]]:
+        """The notation's template, and the level that each operand needs."""
+        template = notation.text if isinstance(notation.text, str) else notation.text(node)
+        return template, notation.operands
+
+    def call(self, name: str, operands: Sequence[str]) -> str:
+        """An operation without a notation."""
+        return f"{name}({', '.join(operands)})"
+
+    def product(self, sign: str, parts: Sequence[Part]) -> Part:
+        """Parts multiplied; the number 1 if there are none."""
+        if len(parts) == 1:
+            return parts[0]
+        return sign.join(self.at_least(PRODUCT, part) for part in parts) or "1", PRODUCT
+
+    def fraction(
+        self, scalars: list[Part], core: list[Part], divisors: list[Part], over: list[Part]
+    ) -> Part:
+        """Scalars times a core (one part or none), over scalar divisors and elementwise ones."""
+        above = self.product(self.scalar_sign, [*scalars, *core])
+        bottom = [*divisors, *over]
+        if not bottom:
+            return above
+        below = self.at_least(PREFIX, self.product(self.scalar_sign, bottom))
+        return f"{self.at_least(PRODUCT, above)} / {below}", PRODUCT
+
+    def at_least(self, level: int, part: Part) -> str:
+        """A part, in brackets if it holds less tightly than its place needs."""
+        return part[0] if part[1] >= level else self.group(part[0])
+
+    def filled(self, value: int, shape: Shape) -> Part:
+        """An array of ones or zeros."""
+        return f"{'ones' if value else 'zeros'}{shape_text(shape).replace(',)', ')')}", ATOM
+
+    def constant(self, array: np.ndarray) -> Part:
+        """A constant array: its elements if they are few."""
+        if array.ndim == 1 and array.size <= 4:
+            return f"[{', '.join(map(number_text, array))}]", ATOM
+        return f"const{shape_text(array.shape).replace(',)', ')')}", ATOM
+
+    def index(self, text: str, items: Sequence[str]) -> str:
+        """An array with axes added, dropped or sliced."""
+        return f"{text}[{', '.join(items)}]"
+
+    def stretch(self, text: str, shape: Shape) -> Part:
+        """An array repeated to a shape."""
+        return f"broadcast_to({text}, {shape_text(shape)})", ATOM
+
+    def transpose(self, part: Part) -> Part:
+        """A matrix transposed."""
+        return f"{self.at_least(ATOM, part)}ᵀ", ATOM
+
+    def row(self, part: Part) -> Part:
+        """A vector on the left of a matrix product."""
+        return part
+
+    def outer(self, column: Part, row: Part) -> Part:
+        """The matrix of all products of two vectors."""
+        return f"outer({column[0]}, {row[0]})", ATOM
+
+    def mask(self, condition: Part) -> Part:
+        """A truth value as a factor 0 or 1."""
+        return condition
+
+
+class LatexStyle(TextStyle):
+    """LaTeX for mathematics mode, in what LaTeX itself, MathJax and KaTeX all know."""
+
+    matrix_sign = r" \, "
+    scalar_sign = r" \, "
+    elementwise_sign = r" \odot "
+
+    def __init__(self) -> None:
+        pass
+
+    def number(self, value: np.generic) -> Part:
+        text = number_text(value)
+        if text in ("inf", "nan", "True", "False"):
+            return r"\infty" if text == "inf" else rf"\mathrm{{{text}}}", ATOM
+        digits, _, exponent = text.partition("e")
+        if not exponent:
+            return text, ATOM
+        power = f"10^{{{exponent}}}"
+        return (power, POWER) if digits == "1" else (rf"{digits} \cdot {power}", PRODUCT)
+
+    def symbol(self, name: str) -> str:
+        return latex_symbol(name)
+
+    def size(self, dim: Dim) -> Part:
+        return latex_dim(dim)
+
+    def group(self, text: str) -> str:
+        return rf"\left({text}\right)"
+
+    def template(self, notation: Notation, node: Node) -> tuple[str, tuple[int, ...]]:
+        template = notation.latex if isinstance(notation.latex, str) else notation.latex(node)
+        known = notation.latex_operands
+        return template, notation.operands if known is None else known
+
+    def call(self, name: str, operands: Sequence[str]) -> str:
+        return rf"\operatorname{{{latex_escape(name)}}}\left({', '.join(operands)}\right)"
+
+    def product(self, sign: str, parts: Sequence[Part]) -> Part:
+        if len(parts) == 1:
+            return parts[0]
+        texts = [self.at_least(PRODUCT, part) for part in parts]
+        joined = texts[0] if texts else "1"
+        for text in texts[1:]:  # two numbers side by side would read as one
+            joined += (r" \cdot " if text[0].isdigit() else sign) + text
+        return joined, PRODUCT
+
+    def fraction(
+        self, scalars: list[Part], core: list[Part], divisors: list[Part], over: list[Part]
+    ) -> Part:
+        if over:
+            core = [(rf"\frac{{{core[0][0] if core else '1'}}}{{{self._all(over)}}}", PREFIX)]
+        if divisors:
+            scalars = [(rf"\frac{{{self._all(scalars)}}}{{{self._all(divisors)}}}", PREFIX)]
+        return self.product(self.scalar_sign, [*scalars, *core])
+
+    def _all(self, parts: list[Part]) -> str:
+        return self.product(self.scalar_sign, parts)[0]
+
+    def filled(self, value: int, shape: Shape) -> Part:
+        sizes = r" \times ".join(latex_dim(dim)[0] for dim in shape)
+        return rf"\mathbf{{{value}}}_{{{sizes}}}", ATOM
+
+    def constant(self, array: np.ndarray) -> Part:
+        if array.ndim == 1 and array.size <= 4:
+            numbers = ", ".join(self.number(element)[0] for element in array)
+            return rf"\left[{numbers}\right]", ATOM
+        sizes = r" \times ".join(map(str, array.shape))
+        return rf"\operatorname{{const}}_{{{sizes}}}", ATOM
+
+    def index(self, text: str, items: Sequence[str]) -> str:
+        # Where an axis is only added or dropped, the reader sees it from the shapes.
+        if set(items) <= {":", "None", "0"}:
+            return text
+        return rf"{{{text}}}_{{\left[{', '.join(items)}\right]}}"
+
+    def stretch(self, text: str, shape: Shape) -> Part:
+        return rf"\operatorname{{broadcast}}\left({text}\right)", ATOM
+
+    def transpose(self, part: Part) -> Part:
+        return rf"{{{self.at_least(ATOM, part)}}}^{{\top}}", ATOM
+
+    def row(self, part: Part) -> Part:
+        return self.transpose(part)
+
+    def outer(self, column: Part, row: Part) -> Part:
+        return self.product(self.matrix_sign, [column, self.transpose(row)])
+
+    def mask(self, condition: Part) -> Part:
+        """The bracket of Iverson: 1 where the condition holds, else 0."""
+        return rf"\left[{condition[0]}\right]", ATOM
