@@ -17,7 +17,7 @@ from graphc.ir.dtype import set_default_float
 from graphc.ir.node import OPERATORS, Node
 from graphc.ops import *  # noqa: F403
 from graphc.ops import __all__ as _operations
-from graphc.ops.elementwise import elementwise
+from graphc.ops.definition import elementwise
 from graphc.ops.evaluate import evaluate
 from graphc.rewrite.engine import simplify, why
 

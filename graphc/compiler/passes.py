@@ -25,6 +25,7 @@ from graphc.schedule.contract import contract
 from graphc.schedule.expand import expand
 from graphc.schedule.memory import lives
 from graphc.schedule.schedule import KernelCall, Routine, Schedule, ScheduledStep
+from graphc.schedule.split import split_reductions
 from graphc.target.machine import Machine, machine
 from graphc.target.render import Rendered, render
 from graphc.target.routine_source import routine_source
@@ -53,6 +54,7 @@ PASSES: tuple[tuple[str, Callable[[Graph], Graph]], ...] = (
     ("expand", expand),
     ("simplify", rewrite_expanded),
     ("contract", contract),
+    ("split", split_reductions),
 )
 STAGES = ("graph", *(name for name, _ in PASSES), "schedule", "source")
 

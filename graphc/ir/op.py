@@ -44,7 +44,7 @@ class Notation:
     latex_operands: tuple[int, ...] | None = None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Op:
     """An operation: its type rule, NumPy reference, derivative and notation in one place.
 

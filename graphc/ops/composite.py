@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
+import graphc.ops.reduction as reduction
+import graphc.ops.scalar as scalar
 from graphc.errors import DTypeError, ShapeError
 from graphc.ir.dtype import default_float
 from graphc.ir.node import Node, make
 from graphc.ir.op import ATOM, Attributes, Notation, Op, VectorJacobian, register
 from graphc.ir.shape import TensorType, normalize_axes, normalize_axis, shape_text
-from graphc.ops import reduction, scalar
 from graphc.ops.elementwise import cast, cast_together
 from graphc.ops.indexing import check_range, pick
 from graphc.ops.layout import expand_dims, reshape

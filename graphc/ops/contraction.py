@@ -16,7 +16,7 @@ from graphc.ops.layout import broadcast_to, reshape, swap_last_axes
 from graphc.ops.source import as_nodes
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ContractionOp(Op):
     """A sum of products over one axis of each operand."""
 

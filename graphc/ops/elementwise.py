@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
+import graphc.ops.formula as formulas
 from graphc.errors import DTypeError
 from graphc.ir.dtype import DType, as_dtype, bool_, default_float, int32, promote
 from graphc.ir.node import Node, make
 from graphc.ir.op import ATOM, Attributes, Notation, Op, register
 from graphc.ir.shape import TensorType, broadcast_shapes
-from graphc.ops import formula as formulas
 from graphc.ops.layout import sum_to_shape
 from graphc.ops.source import as_nodes
 
@@ -32,7 +32,7 @@ TYPE_RULES = ("arithmetic", "float", "comparison", "logical", "integer", "select
 Partials = Sequence["Node | float | None"]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ElementwiseOp(Op):
     """An operation on single elements: arity, type rule, formula, partial derivatives.
 

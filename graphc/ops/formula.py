@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphc.errors import CompileError, GradientError
+from graphc.errors import CompileError
 from graphc.ir.node import OPERATORS, Node
 
 if TYPE_CHECKING:
@@ -61,18 +61,27 @@ class _Numpy:
         return float(value)
 
 
-def _operator(name: str) -> Callable[..., Any]:
-    return lambda *operands: OPERATORS[name](*operands)
+def _operator(name: str, numeric: Callable[..., Any]) -> Callable[..., Any]:
+    """An operation on nodes; numbers alone stay Python numbers, which have no precision to lose."""
+
+    def apply(*operands: Any) -> Any:
+        if any(isinstance(operand, Node) for operand in operands):
+            return OPERATORS[name](*operands)
+        return numeric(*operands).item()
+
+    return staticmethod(apply)
 
 
-def _fold(name: str) -> Callable[..., Any]:
+def _fold(name: str, numeric: Callable[..., Any]) -> Callable[..., Any]:
+    apply = _operator(name, numeric)
+
     def folded(*operands: Any) -> Any:
         result = operands[0]
         for operand in operands[1:]:
-            result = OPERATORS[name](result, operand)
+            result = apply(result, operand)
         return result
 
-    return folded
+    return staticmethod(folded)
 
 
 def _piecewise_graph(*branches: tuple[Any, Any]) -> Any:
@@ -85,18 +94,19 @@ def _piecewise_graph(*branches: tuple[Any, Any]) -> Any:
 class _Graph:
     """SymPy's names, on nodes."""
 
-    exp, log, sqrt, sin, cos, tanh = map(
-        staticmethod, map(_operator, ("exp", "log", "sqrt", "sin", "cos", "tanh"))
-    )
-    erf, sign, floor = map(staticmethod, map(_operator, ("erf", "sign", "floor")))
-    Abs = staticmethod(_operator("abs"))
-    Max, Min = staticmethod(_fold("maximum")), staticmethod(_fold("minimum"))
-    Piecewise = staticmethod(_piecewise_graph)
-    Ne, Eq = staticmethod(_operator("not_equal")), staticmethod(_operator("equal"))
-    Lt, Le = staticmethod(_operator("less")), staticmethod(_operator("less_equal"))
-    Gt, Ge = staticmethod(_operator("greater")), staticmethod(_operator("greater_equal"))
+    exp, log, sqrt = _operator("exp", np.exp), _operator("log", np.log), _operator("sqrt", np.sqrt)
+    sin, cos, tanh = _operator("sin", np.sin), _operator("cos", np.cos), _operator("tanh", np.tanh)
+    sign, floor = _operator("sign", np.sign), _operator("floor", np.floor)
+    erf = staticmethod(lambda x: OPERATORS["erf"](x))
+    Abs = _operator("abs", np.abs)
+    Max, Min = _fold("maximum", np.maximum), _fold("minimum", np.minimum)
+    # No Piecewise: numbers in its branches have no dtype here, so it goes through SymPy.
+    Ne, Eq = _operator("not_equal", np.not_equal), _operator("equal", np.equal)
+    Lt, Le = _operator("less", np.less), _operator("less_equal", np.less_equal)
+    Gt, Ge = _operator("greater", np.greater), _operator("greater_equal", np.greater_equal)
     pi, E = float(np.pi), float(np.e)
-    Rational, Integer, Float = _Numpy.Rational, _Numpy.Integer, _Numpy.Float
+    Rational = staticmethod(_Numpy.Rational)
+    Integer, Float = staticmethod(_Numpy.Integer), staticmethod(_Numpy.Float)
 
 
 NUMPY, GRAPH = _Numpy(), _Graph()
@@ -106,10 +116,18 @@ def expand(op: ElementwiseOp, node: Node) -> Node:
     """The node written in other operations, from the operation's formula."""
     assert op.formula is not None
     try:
-        return OPERATORS["as_dtype"](op.formula(GRAPH, *node.inputs), node.dtype)  # type: ignore[no-any-return]
-    except AttributeError:  # a SymPy name without a graph of its own: SymPy may rewrite it
+        made = op.formula(GRAPH, *node.inputs)
+    except (AttributeError, TypeError):
+        # A name of SymPy's that has no graph of its own: SymPy may write it in others.
         expression, symbols = symbolic(op)
-        return from_sympy(expression, dict(zip(symbols, node.inputs, strict=True)))
+        made = from_sympy(expression, dict(zip(symbols, node.inputs, strict=True)))
+    return OPERATORS["as_dtype"](made, node.dtype)  # type: ignore[no-any-return]
+
+
+def reference(op: ElementwiseOp, *arrays: Any) -> Any:
+    """The value in NumPy, from the operation's formula."""
+    assert op.formula is not None
+    return op.formula(NUMPY, *arrays)
 
 
 _partials: dict[ElementwiseOp, tuple[list[Any], list[Any]]] = {}
@@ -138,6 +156,7 @@ _UNARY = {
     "exp": "exp", "log": "log", "sin": "sin", "cos": "cos", "tanh": "tanh", "erf": "erf",
     "Abs": "abs", "sign": "sign", "floor": "floor",
 }  # fmt: skip
+_NUMERIC = {"Add": np.add, "Mul": np.multiply, "Max": np.maximum, "Min": np.minimum}
 _FOLDED = {"Add": "add", "Mul": "multiply", "Max": "maximum", "Min": "minimum"}
 _RELATIONS = {
     "StrictLessThan": "less", "LessThan": "less_equal", "StrictGreaterThan": "greater",
@@ -163,7 +182,7 @@ def from_sympy(expression: Any, places: dict[Any, Node]) -> Node:
         if missing:
             stack.extend(missing)
             continue
-        memo[current] = _convert(current, memo)
+        memo[current] = _convert(current, memo, partner)
         stack.pop()
     result = memo[expression]
     return (
@@ -174,7 +193,7 @@ def from_sympy(expression: Any, places: dict[Any, Node]) -> Node:
 
 
 def _lift(value: Any, dtype: Any) -> Node:
-    return OPERATORS["as_dtype"](OPERATORS["const"](value), dtype)  # type: ignore[no-any-return]
+    return OPERATORS["const"](value, dtype)  # type: ignore[no-any-return]
 
 
 def _arguments(expression: Any) -> list[Any]:
@@ -187,7 +206,7 @@ def _arguments(expression: Any) -> list[Any]:
     return list(expression.args) if not expression.is_number else []
 
 
-def _convert(expression: Any, memo: dict[Any, Any]) -> Any:
+def _convert(expression: Any, memo: dict[Any, Any], dtype: Any) -> Any:
     name = type(expression).__name__
     if name in ("BooleanTrue", "BooleanFalse"):
         return bool(expression)
@@ -199,21 +218,22 @@ def _convert(expression: Any, memo: dict[Any, Any]) -> Any:
     if name in _UNARY:
         return OPERATORS[_UNARY[name]](arguments[0])
     if name in _FOLDED:
-        return _fold(_FOLDED[name])(*_negatives_last(name, arguments))
+        combine = _fold(_FOLDED[name], _NUMERIC[name])
+        return combine(*_numbers_last(name, arguments))
     if name in _RELATIONS:
         return OPERATORS[_RELATIONS[name]](*arguments)
     if name == "Pow":
         return _power(expression, arguments)
     if name == "Piecewise":
-        pairs = list(zip(arguments[::2], arguments[1::2], strict=True))
-        return _piecewise_graph(*pairs)
+        values = [v if isinstance(v, Node) else _lift(v, dtype) for v in arguments[::2]]
+        return _piecewise_graph(*zip(values, arguments[1::2], strict=True))
     raise CompileError(
         f"SymPy's {name} has no graph here; expected {', '.join(sorted({*_UNARY, *_FOLDED}))}, "
         f"Pow, Piecewise or a relation, in {expression}"
     )
 
 
-def _negatives_last(name: str, arguments: list[Any]) -> list[Any]:
+def _numbers_last(name: str, arguments: list[Any]) -> list[Any]:
     """Numbers after nodes, so that a product is never two Python numbers deep before it meets a
     node."""
     if name not in ("Add", "Mul"):
@@ -236,8 +256,3 @@ def _power(expression: Any, arguments: list[Any]) -> Any:
         value = int(exponent) if exponent.is_Integer else float(exponent)
         return OPERATORS["power"](base, value)
     return OPERATORS["power"](base, arguments[1])
-
-
-def no_derivative(op: Any, node: Node) -> GradientError:
-    """The error for an operation without a derivative, saying why."""
-    return GradientError(f"{op.name} has no derivative: {op.no_derivative or 'none is defined'}")

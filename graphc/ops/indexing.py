@@ -18,7 +18,7 @@ from graphc.ops.reduction import one_hot
 from graphc.ops.source import as_node
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class IndexingOp(Op):
     """An operation whose places depend on the values of an index operand."""
 

@@ -27,7 +27,7 @@ from graphc.ir.shape import (
 from graphc.ops.source import as_node
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class LayoutOp(Op):
     """An operation that rearranges, repeats or omits elements without computing."""
 

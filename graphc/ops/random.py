@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
+import graphc.ops.scalar as scalar
 from graphc.errors import ArgumentError
 from graphc.ir.dtype import as_dtype, default_float, float64, uint32
 from graphc.ir.node import Declaration, Node, make
 from graphc.ir.op import Attributes, Op, register
 from graphc.ir.shape import TensorType, as_shape
-from graphc.ops import scalar
 from graphc.ops.elementwise import cast
 from graphc.ops.philox import random_words
 

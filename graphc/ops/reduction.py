@@ -8,19 +8,19 @@ from typing import Any
 
 import numpy as np
 
+import graphc.ops.scalar as scalar
 from graphc.errors import DTypeError, ShapeError
 from graphc.ir.dim import Dim, product
 from graphc.ir.dtype import bool_, int32, int64
 from graphc.ir.node import Node, make
 from graphc.ir.op import ATOM, Attributes, Notation, Op, VectorJacobian, register
 from graphc.ir.shape import Shape, TensorType, normalize_axes, shape_text
-from graphc.ops import scalar
 from graphc.ops.elementwise import cast
 from graphc.ops.layout import broadcast_to, reshape
 from graphc.ops.source import as_node, ramp, size
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ReductionOp(Op):
     """A reduction: its attributes are `axes` (sorted) and `keepdims`.
 

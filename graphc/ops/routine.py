@@ -7,19 +7,19 @@ from typing import Any
 
 import numpy as np
 
+import graphc.ops.scalar as scalar
 from graphc.errors import DTypeError, ShapeError, SingularMatrixError
 from graphc.ir.dtype import default_float
 from graphc.ir.node import Node, make
 from graphc.ir.op import ATOM, Attributes, Notation, Op, register
 from graphc.ir.shape import NodeType, TensorType, TupleType, shape_text
-from graphc.ops import scalar
 from graphc.ops.contraction import matmul
 from graphc.ops.elementwise import cast, cast_together
 from graphc.ops.layout import broadcast_to, expand_dims, reshape, swap_last_axes
 from graphc.ops.source import as_node, as_nodes, const, ramp
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class RoutineOp(Op):
     """A whole-array operation that a library does."""
 

@@ -206,7 +206,9 @@ def uniform_value(node: Node) -> Any:
     if array is None or array.size == 0:
         return None
     first = array.reshape(-1)[0]
-    return first if array.size == 1 or bool((array == first).all()) else None
+    # By bits: 0.0 and -0.0 differ, and a nan is what it is.
+    shared = array.size == 1 or array.tobytes() == first.tobytes() * array.size
+    return first if shared else None
 
 
 def describe_shape(dims: Iterable[Dim]) -> str:

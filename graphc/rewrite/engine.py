@@ -34,8 +34,12 @@ _ROUNDS = 4
 class _Rewriter:
     """Normal forms under a set of rules."""
 
-    def __init__(self, rules: Sequence[Rule], context: Context, budget: int) -> None:
+    def __init__(
+        self, rules: Sequence[Rule], context: Context, budget: int, settled: Collection[Node]
+    ) -> None:
         self.rules = rules
+        # Nodes that no rule fitted before: only rules that ask how often a node is used may fit now.
+        self.settled = settled
         self.by_root: dict[Op, list[Rule]] = {}
         self.context = context
         self.budget = budget
@@ -85,6 +89,8 @@ class _Rewriter:
         if rules:
             with inherit_sites(node.sites):
                 for rule in rules:
+                    if not rule.looks_around and node in self.settled:
+                        continue
                     made = rule.apply(node, self.context)
                     if made is not None and made is not node:
                         self._applied(rule, node, _fitted(made, node, rule))
@@ -154,16 +160,18 @@ def rewrite_nodes(
 ) -> tuple[list[Node], tuple[Step, ...]]:
     """The roots rewritten together, and the log of the rules applied."""
     rules = _chosen(phases, disabled)
-    context, steps, current = Context(), [], list(roots)
+    context, current = Context(), list(roots)
+    steps: list[Step] = []
+    settled: Collection[Node] = ()
     for _ in range(_ROUNDS):
         context.users = _use_counts(current)
         budget = _APPLICATIONS + _APPLICATIONS_PER_NODE * len(context.users)
-        rewriter = _Rewriter(rules, context, budget)
+        rewriter = _Rewriter(rules, context, budget, settled)
         new = [rewriter.normal_form(root) for root in current]
         steps.extend(rewriter.steps)
         if new == current:
             break
-        current = new
+        current, settled = new, rewriter.normal.keys()
     return current, tuple(steps)
 
 

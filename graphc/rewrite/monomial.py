@@ -40,7 +40,7 @@ def cancelled(powers: Powers) -> Powers:
             above, below = above - common, below - common
         if above or below:
             result[factor] = (above, below)
-    if len(result) > 1:
+    if len(result) > 1 and any(factor.op in _MEETING for factor in result):
         for identity in IDENTITIES:
             changed = identity(result)
             if changed is not None:
@@ -137,6 +137,8 @@ def _one_hot_over_pick(powers: Powers) -> Powers | None:
     return None
 
 
+# Each identity needs one of these.
+_MEETING = frozenset([scalar.sigmoid, reduction.sum_op, reduction.one_hot_op])
 IDENTITIES: tuple[Callable[[Powers], Powers | None], ...] = (
     _exp_times_sigmoid,
     _sigmoid_over_exp,

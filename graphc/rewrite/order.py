@@ -15,8 +15,9 @@ from graphc.ops import scalar
 from graphc.ops.source import constant_op, size_op
 
 # Tokens of the structure that are compared before the order of creation decides.
-_TOKENS = 24
+_TOKENS = 16
 Key = tuple[Any, ...]
+Token = tuple[int, float, str]
 
 
 def _attribute_text(value: object) -> str:
@@ -26,7 +27,7 @@ def _attribute_text(value: object) -> str:
     return str(value)
 
 
-def _token(node: Node) -> tuple[int, float, str]:
+def _token(node: Node) -> Token:
     declared = node.declaration
     if declared is not None:
         return (0, declared.number, "")
@@ -36,17 +37,6 @@ def _token(node: Node) -> tuple[int, float, str]:
         return (1, first if first == first else 0.0, str(node.type))
     attributes = ",".join(_attribute_text(node.attrs[name]) for name in sorted(node.attrs))
     return (2, 0, f"{node.op.name}:{len(node.inputs)}:{attributes}")
-
-
-def structure(node: Node) -> tuple[tuple[int, float, str], ...]:
-    """The first tokens of the node's expression, operation before operands, from left to right."""
-    tokens: list[tuple[int, float, str]] = []
-    stack = [node]
-    while stack and len(tokens) < _TOKENS:
-        current = stack.pop()
-        tokens.append(_token(current))
-        stack.extend(reversed(current.inputs))
-    return tuple(tokens)
 
 
 def _sum_class(node: Node) -> int:
@@ -68,13 +58,28 @@ class Order:
 
     def __init__(self) -> None:
         self._structures: dict[Node, Key] = {}
+        self._tokens: dict[Node, Token] = {}
 
     def key(self, node: Node) -> Key:
         """What decides between operands of the same class."""
         known = self._structures.get(node)
         if known is None:
-            known = self._structures[node] = (structure(node), node.number)
+            known = self._structures[node] = (self._structure(node), node.number)
         return known
+
+    def _structure(self, node: Node) -> tuple[Token, ...]:
+        """The first tokens of the node's expression, operation before operands, from left to right."""
+        tokens: list[Token] = []
+        known = self._tokens
+        stack = [node]
+        while stack and len(tokens) < _TOKENS:
+            current = stack.pop()
+            token = known.get(current)
+            if token is None:
+                token = known[current] = _token(current)
+            tokens.append(token)
+            stack.extend(current.inputs[::-1])
+        return tuple(tokens)
 
     def product_key(self, node: Node) -> Key:
         """The place of a factor: constants, scalars, declared arrays, computed arrays."""

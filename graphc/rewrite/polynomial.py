@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 
 from graphc.ir.dtype import DType
 from graphc.ir.node import Node
@@ -26,11 +27,14 @@ ARITHMETIC = frozenset(
 _GATES = frozenset([scalar.sigmoid, scalar.softplus, scalar.exp])
 
 
+Key = frozenset[tuple[Node, tuple[int, int]]]
+
+
 class Unsuitable(Exception):
     """The expression is too large, or a cancellation in it was written on purpose."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Term:
     """A coefficient and factors; `made` if multiplying out made it, not the user."""
 
@@ -38,8 +42,8 @@ class Term:
     powers: Powers
     made: bool = False
 
-    @property
-    def key(self) -> frozenset[tuple[Node, tuple[int, int]]]:
+    @cached_property
+    def key(self) -> Key:
         """What like terms share."""
         return frozenset(self.powers.items())
 
@@ -53,12 +57,16 @@ def exact(value: Fraction, dtype: DType) -> bool:
 
 
 class Polynomial:
-    """A sum of terms of one dtype; `lost` holds the families of factors that cancelled."""
+    """A sum of terms of one dtype.
+
+    `lost` holds the families of factors that cancelled; `combined` says whether any terms or factors met at all.
+    """
 
     def __init__(self, dtype: DType, terms: Iterable[Term] = ()) -> None:
         self.dtype = dtype
         self.lost: set[Node] = set()
-        self._terms: dict[frozenset[tuple[Node, tuple[int, int]]], Term] = {}
+        self.combined = False
+        self._terms: dict[Key, Term] = {}
         for term in terms:
             self.enter(term)
 
@@ -73,6 +81,7 @@ class Polynomial:
         if known is None:
             self._terms[term.key] = term
             return
+        self.combined = True
         total = known.coefficient + term.coefficient
         if known.coefficient * term.coefficient < 0 and not (known.made or term.made):
             raise Unsuitable
@@ -84,12 +93,18 @@ class Polynomial:
         else:
             self._terms[term.key] = Term(total, known.powers, known.made or term.made)
 
+    def _inherit(self, *others: Polynomial) -> Polynomial:
+        for other in others:
+            self.lost |= other.lost
+            self.combined = self.combined or other.combined
+        return self
+
     def plus(self, other: Polynomial, sign: int = 1) -> Polynomial:
         """The sum, or the difference for sign -1."""
-        result = Polynomial(self.dtype, self.terms)
-        result.lost = self.lost | other.lost
-        for term in other.terms:
-            result.enter(Term(sign * term.coefficient, term.powers, term.made))
+        result = Polynomial(self.dtype)._inherit(self, other)
+        result._terms.update(self._terms)
+        for term in other._terms.values():
+            result.enter(term if sign == 1 else Term(-term.coefficient, term.powers, term.made))
         return result
 
     def times(self, other: Polynomial) -> Polynomial:
@@ -97,12 +112,12 @@ class Polynomial:
         if len(self._terms) * len(other._terms) > _TERMS:
             raise Unsuitable
         several = len(self._terms) * len(other._terms) > 1
-        result = Polynomial(self.dtype)
-        result.lost = self.lost | other.lost
+        result = Polynomial(self.dtype)._inherit(self, other)
         for a in self._terms.values():
             for b in other._terms.values():
                 powers = multiplied(a.powers, b.powers)
                 smaller = len(powers) < len(a.powers.keys() | b.powers.keys())
+                result.combined = result.combined or smaller
                 made = several or smaller or a.made or b.made
                 result.enter(Term(a.coefficient * b.coefficient, powers, made))
         return result
@@ -117,8 +132,7 @@ class Polynomial:
 
     def substitute(self, factor: Node, replacement: Polynomial) -> Polynomial:
         """The polynomial with every power of a factor above the line replaced."""
-        result = Polynomial(self.dtype)
-        result.lost = set(self.lost)
+        result = Polynomial(self.dtype)._inherit(self)
         for term in self.terms:
             above, below = term.powers.get(factor, (0, 0))
             rest = {f: power for f, power in term.powers.items() if f is not factor}
@@ -132,8 +146,7 @@ class Polynomial:
 
     def reduced(self) -> Polynomial:
         """The polynomial with exp(u) * sigmoid(u) written exp(u) - sigmoid(u)."""
-        result = Polynomial(self.dtype)
-        result.lost = set(self.lost)
+        result = Polynomial(self.dtype)._inherit(self)
         for term in self.terms:
             result = result.plus(self._split(term))
         return result
@@ -219,13 +232,14 @@ def _related(factor: Node) -> Iterable[Node]:
 class Expansion:
     """A node multiplied out, within a region; `spelled` says how the user wrote a complement.
 
-    Without `distribute`, a sum inside a product is taken as one factor.
+    Without `distribute`, a sum inside a product is taken as one factor; `held` says whether there was one.
     """
 
     def __init__(self, around: Region, dtype: DType, distribute: bool) -> None:
         self.region = around
         self.dtype = dtype
         self.distribute = distribute
+        self.held = False
         self.spelled: dict[Node, Node] = {}
 
     def expand(self, node: Node) -> Polynomial:
@@ -257,7 +271,10 @@ class Expansion:
 
     def _operand(self, node: Node) -> Polynomial:
         expanded = self.expand(node)
-        return expanded if self.distribute or len(expanded.terms) == 1 else self._factor(node)
+        if self.distribute or len(expanded.terms) == 1:
+            return expanded
+        self.held = True
+        return self._factor(node)
 
     def _multiply(self, a: Node, b: Node) -> Polynomial:
         return self._operand(a).times(self._operand(b))

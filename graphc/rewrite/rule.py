@@ -40,6 +40,8 @@ class Rule:
     apply: Action = field(repr=False)
     condition: str = ""
     changes: str = ""
+    # Whether it asks how often nodes are used: what others do may make it fit later.
+    looks_around: bool = False
 
 
 def rewrite_pattern(
@@ -75,6 +77,7 @@ def rewrite_node(
     *,
     condition: str = "",
     changes: str = "",
+    looks_around: bool = False,
 ) -> Rule:
     """A rule given by a function, shown as `pattern` and `result`."""
-    return Rule(name, phase, pattern, result, roots, apply, condition, changes)
+    return Rule(name, phase, pattern, result, roots, apply, condition, changes, looks_around)

@@ -118,7 +118,7 @@ EXPONENTIALS: tuple[Rule, ...] = (
     rewrite_pattern("tanh_from_sigmoid", PHASE, 2 * sigmoid(2 * x) - 1, tanh(x)),
     rewrite_node(
         "complement_of_sigmoid", PHASE, "1 - sigmoid(x)", "sigmoid(-x)", (scalar.subtract,), _complement,
-        condition="sigmoid(x) is not used elsewhere, or x is written -y",
+        condition="sigmoid(x) is not used elsewhere, or x is written -y", looks_around=True,
     ),
     rewrite_pattern("expm1_from_exp", PHASE, exp(x) - 1, expm1(x)),
     rewrite_pattern("negative_expm1", PHASE, 1 - exp(x), -expm1(x)),

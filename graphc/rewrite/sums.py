@@ -8,8 +8,10 @@ reaches the result).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from fractions import Fraction
 
 from graphc.ir.dtype import DType
@@ -41,23 +43,24 @@ def _normalise(node: Node, context: Context) -> Node | None:
         return None
     edge = set(map(family, around.factors))
     best, best_cost = None, _cost(node, edge)
-    for expansion in _expansions(around, node.dtype):
-        for made in _candidates(node, expansion, context.order):
-            if (cost := _cost(made, edge)) < best_cost:
-                best, best_cost = made, cost
+    for made in _candidates(node, around, context.order):
+        if (cost := _cost(made, edge)).below(best_cost):
+            best, best_cost = made, cost
     return best
 
 
-def _expansions(around: Region, dtype: DType) -> Iterator[Expansion]:
-    """Ways to multiply out, those that keep more of what was written first."""
-    yield Expansion(around, dtype, distribute=False)
+def _candidates(node: Node, around: Region, order: Order) -> Iterator[Node]:
+    """What the node may become; ways to multiply out that keep more of what was written come first."""
+    whole = Expansion(around, node.dtype, distribute=False)
+    yield from _expanded(node, whole, order)
     if around.shared:
         # g * a - g * a * a is g * a * (1 - a), whatever g is.
-        yield Expansion(around.without_shared(), dtype, distribute=True)
-    yield Expansion(around, dtype, distribute=True)
+        yield from _expanded(node, Expansion(around.without_shared(), node.dtype, True), order)
+    if whole.held:
+        yield from _expanded(node, Expansion(around, node.dtype, True), order)
 
 
-def _candidates(node: Node, expansion: Expansion, order: Order) -> Iterator[Node]:
+def _expanded(node: Node, expansion: Expansion, order: Order) -> Iterator[Node]:
     try:
         polynomial = expansion.expand(node)
     except Unsuitable:
@@ -69,18 +72,44 @@ def _candidates(node: Node, expansion: Expansion, order: Order) -> Iterator[Node
                 yield made
 
 
-def _cost(node: Node, edge: set[Node]) -> int:
-    """The number of nodes down to the edge of a region, that included and constants not."""
+@dataclass(frozen=True)
+class _Cost:
+    """What a node costs down to the edge of a region, that included and constants not.
+
+    `nodes` counts each node once, `occurrences` as often as it occurs when everything is written out; `edge` is how often
+    each node of the edge occurs.
+    """
+
+    nodes: int
+    occurrences: int
+    edge: dict[Node, int]
+
+    def below(self, other: _Cost) -> bool:
+        """Whether this is cheaper in every respect, so that a rule that lowers it ends wherever it is applied."""
+        fewer = self.nodes < other.nodes and self.occurrences < other.occurrences
+        return fewer and all(count <= other.edge.get(node, 0) for node, count in self.edge.items())
+
+
+def _cost(root: Node, edge: set[Node]) -> _Cost:
+    order: list[Node] = []
     seen: set[Node] = set()
-    stack = [node]
+    stack = [(root, False)]
     while stack:
-        current = stack.pop()
-        if current in seen or current.op is constant_op:
-            continue
-        seen.add(current)
-        if current not in edge:
-            stack.extend(current.inputs)
-    return len(seen)
+        node, done = stack.pop()
+        if done:
+            order.append(node)
+        elif node not in seen and node.op is not constant_op:
+            seen.add(node)
+            stack.append((node, True))
+            if node not in edge:
+                stack.extend((source, False) for source in node.inputs)
+    times = dict.fromkeys(order, 0)
+    times[root] = 1
+    for node in reversed(order):
+        for source in () if node in edge else node.inputs:
+            if source in times:
+                times[source] += times[node]
+    return _Cost(len(order), sum(times.values()), {node: times[node] for node in order if node in edge})
 
 
 def _substituted(polynomial: Polynomial) -> Iterator[Polynomial]:
@@ -88,16 +117,19 @@ def _substituted(polynomial: Polynomial) -> Iterator[Polynomial]:
 
     Where they cancel nothing they are not used: 1 - sigmoid(u) is less accurate than sigmoid(-u).
     """
+    families = Counter(map(family, polynomial.factors()))
+    if not any(count > 1 for count in families.values()):
+        return
     found = [polynomial]
     with suppress(Unsuitable):
         found.append(polynomial.reduced())
     for start in tuple(found):
         for factor in sorted(start.factors(), key=lambda f: f.number):
-            replacement = _replacement(factor, start.dtype)
+            replacement = _replacement(factor, start.dtype) if families[family(factor)] > 1 else None
             if replacement is not None:
                 with suppress(Unsuitable):
                     found.append(start.substitute(factor, replacement).reduced())
-    return (changed for changed in found[1:] if changed.lost > polynomial.lost)
+    yield from (changed for changed in found[1:] if changed.lost > polynomial.lost)
 
 
 def _replacement(factor: Node, dtype: DType) -> Polynomial | None:
@@ -120,6 +152,8 @@ def _assembled(polynomial: Polynomial, order: Order, spelled: dict[Node, Node]) 
     dtype, terms = polynomial.dtype, polynomial.terms
     common = _common_powers(terms)
     scale = _common_scale(terms)
+    if not polynomial.combined and (len(terms) == 1 or (not common and scale == 1)):
+        return None  # nothing met: this is what was there
     rest = []
     for term in terms:
         powers = cancelled(multiplied(term.powers, inverted(common))) if common else term.powers

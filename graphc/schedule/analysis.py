@@ -16,6 +16,7 @@ from graphc.ops.layout import reshape_op
 from graphc.ops.routine import item_op, tuple_op
 from graphc.ops.source import (
     constant_op,
+    flag_op,
     input_op,
     param_op,
     ramp_op,
@@ -51,6 +52,7 @@ EXPENSIVE = frozenset(
 )  # fmt: skip
 # Kernels grow no larger than this many operations for one stored value: compile time is the limit.
 MAXIMUM_INLINED = 48
+MAXIMUM_KERNEL = 192
 
 DECLARED: frozenset[Op] = frozenset((input_op, param_op, state_op))
 _KERNEL_KINDS = ("elementwise", "reduction", "layout", "indexing", "random")
@@ -195,7 +197,7 @@ def demands(anchors: Anchors, node: Node, indices: Indices) -> Iterator[Demand]:
     The node itself comes first; what is inside a value with memory of its own is not entered.
     """
     seen: set[Demand] = set()
-    stack: list[tuple[Node, Indices, bool]] = [(node, indices, True)]
+    stack: list[tuple[Node, Indices, bool]] = [(node, indices, anchors.inlined(node))]
     while stack:
         current, at, enter = stack.pop()
         if (current, at) in seen:
@@ -221,4 +223,4 @@ def is_free(node: Node) -> bool:
     """Whether a value needs no memory access: a constant that is one number, a size, an index."""
     if node.op is constant_op:
         return node.shape == () or uniform_value(node) is not None
-    return node.op in (size_op, ramp_op)
+    return node.op in (size_op, ramp_op, flag_op)

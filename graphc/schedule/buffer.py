@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from graphc.ir.dim import Dim, product
+from graphc.ir.dim import Dim, is_nonnegative, product
 from graphc.ir.dtype import DType
 from graphc.ir.node import Node
 from graphc.ir.op import Op
@@ -103,12 +103,11 @@ def matrix_layout(view: View) -> tuple[bool, Dim] | None:
     if len(view.shape) < 2 or not _one_batch_stride(view):
         return None
     (rows, columns), (row, column) = view.shape[-2:], view.strides[-2:]
-    if column == 1 or columns == 1:
-        # A row vector has no second row: any leading dimension that is long enough will do.
-        leading = columns if rows == 1 else row
-        return (False, leading) if column == 1 or row == 1 == columns or rows == 1 else None
-    if row == 1 or rows == 1:
-        return (True, rows if columns == 1 else column) if row == 1 else None
+    # Rows must not overlap or run backwards; a single row or column has no distance to the next.
+    if (column == 1 or columns == 1) and (rows == 1 or is_nonnegative(row - columns)):
+        return (False, columns if rows == 1 else row)
+    if (row == 1 or rows == 1) and (columns == 1 or is_nonnegative(column - rows)):
+        return (True, rows if columns == 1 else column)
     return None
 
 

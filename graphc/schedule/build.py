@@ -241,9 +241,12 @@ class Builder:
 
 
 def _scratch(node: Node) -> tuple[Buffer, ...]:
-    """What LAPACK overwrites: a copy of the matrix, and the pivots."""
+    """What LAPACK overwrites: a copy of the matrix, the pivots, and the right side of a system."""
     matrix = node.inputs[0]
-    return (
+    found = [
         Buffer(matrix.dtype, elements(matrix.shape), ARENA),
         Buffer(int32, matrix.shape[0], ARENA),
-    )
+    ]
+    if len(node.inputs) > 1:
+        found.append(Buffer(matrix.dtype, elements(node.inputs[1].shape), ARENA))
+    return tuple(found)

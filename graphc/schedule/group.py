@@ -21,6 +21,7 @@ from graphc.ir.dim import Dim
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.schedule.analysis import (
+    MAXIMUM_KERNEL,
     Anchors,
     Demand,
     demands,
@@ -54,6 +55,7 @@ class Group:
     structure: Structure
     anchors: list[Node] = field(default_factory=list)
     loop: dict[Node, int] = field(default_factory=dict)
+    inlined: set[Node] = field(default_factory=set)  # what is computed in place, counted once
 
 
 Step = Group | Node
@@ -221,15 +223,18 @@ class Grouping:
         structure = structure_of(node)
         wanted = list(self._demands(structure, node))
         touched = {n for n, _ in wanted if not is_free(n) and n.ndim}
+        inlined = {n for n, _ in wanted if n is node or self.anchors.inlined(n)}
         needs = {s for s in (self._owner(n) for n, _ in wanted if n is not node) if s is not None}
         for group in self._candidates(needs, touched):
             loop = self._try(group, node, needs)
-            if loop is not None:
+            if loop is not None and len(group.inlined | inlined) <= MAXIMUM_KERNEL:
                 self._join(group, node, loop, touched, needs)
+                group.inlined |= inlined
                 return
         group = Group(structure)
         self._new_step(group)
         self._join(group, node, 0, touched, needs)
+        group.inlined |= inlined
 
     def _demands(self, structure: Structure, node: Node) -> list[Demand]:
         if node.op.kind == "reduction":

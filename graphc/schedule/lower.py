@@ -31,7 +31,7 @@ from graphc.loops.tidy import tidy
 from graphc.ops.reduction import ReductionOp
 from graphc.ops.source import ramp_op
 from graphc.schedule import buffer as buffers
-from graphc.schedule.analysis import Anchors, Demand, demands, memory_of
+from graphc.schedule.analysis import Anchors, Demand, demands, is_free, memory_of
 from graphc.schedule.buffer import View
 from graphc.schedule.group import (
     Group,
@@ -101,7 +101,7 @@ class GroupLowering:
         here = source in self.group.loop
         if here and source not in self.finished:
             return None
-        if self.anchors.inlined(node) or (node.op.kind == "source" and node.op.name in _VALUES):
+        if self.anchors.inlined(node) or is_free(node):
             return None
         return self.memory(node)
 
@@ -155,7 +155,7 @@ class GroupLowering:
             return None if indices[node.attrs["axis"]].variables else {}
         if node.op.kind == "random":
             return _flat_terms(indices, row_major_strides(node.shape))
-        if self.anchors.inlined(node) or (node.op.kind == "source" and node.op.name in _VALUES):
+        if self.anchors.inlined(node) or is_free(node):
             return {}
         view = self.memory(node)
         return _flat_terms(indices, view.strides) if view is not None else {}
@@ -236,13 +236,11 @@ class GroupLowering:
         scope = self.values.element = Scope()
         reductions = [a for a in anchors if a.op.kind == "reduction"]
         stores = [a for a in anchors if a.op.kind != "reduction"]
-        parts = [
-            (a, self.values.value(a.inputs[0], root_indices(self.structure, a))) for a in reductions
-        ]
-        computed = [self.values.compute(a, root_indices(self.structure, a)) for a in stores]
-        for anchor, value in zip(stores, computed, strict=True):
-            self._store(scope, anchor, value)
-        accumulators = [self._accumulator(a, v) for a, v in parts]
+        # In the order of the graph, so that each value finds those it is made of.
+        computed = {anchor: self._inner_value(anchor) for anchor in anchors}
+        for anchor in stores:
+            self._store(scope, anchor, computed[anchor])
+        accumulators = [self._accumulator(a, computed[a]) for a in reductions]
         self.values.element = None
         if not self.inner:
             self.values.row.statements.extend(scope.statements)
@@ -250,6 +248,13 @@ class GroupLowering:
         self.values.row.statements.extend(self._reducing_nest(scope.statements, accumulators))
         for anchor, accumulator in zip(reductions, accumulators, strict=True):
             self._bind_reduction(anchor, accumulator)
+
+    def _inner_value(self, anchor: Node) -> Expression:
+        """What an anchor stores, or for a reduction what it combines, at an inner element."""
+        place = root_indices(self.structure, anchor)
+        if anchor.op.kind == "reduction":
+            return self.values.value(anchor.inputs[0], place)
+        return self.values.compute(anchor, place)
 
     def _reducing_nest(
         self, body: list[Statement], accumulators: list[Accumulator]
@@ -281,7 +286,7 @@ class GroupLowering:
 
     def _bind_reduction(self, anchor: Node, accumulator: Accumulator) -> None:
         arg = accumulator.index is not None
-        value: Expression = (
+        value = (
             Variable(accumulator.name + "_index", "int64")
             if arg
             else Variable(accumulator.name, accumulator.dtype)
@@ -330,10 +335,6 @@ class GroupLowering:
         computed = [self.values.compute(a, root_indices(self.structure, a)) for a in anchors]
         for anchor, value in zip(anchors, computed, strict=True):
             self._store(scope, anchor, value)
-
-
-# Sources whose value is written into the kernel or passed as a scalar.
-_VALUES = ("size", "ramp", "flag", "const")
 
 
 def _flat_terms(indices: Any, strides: tuple[Dim, ...]) -> dict[str, Dim]:

@@ -26,6 +26,7 @@ from graphc.loops.ir import (
     Statement,
     Variable,
 )
+from graphc.loops.tidy import parts
 from graphc.ops.elementwise import cast_op
 from graphc.ops.layout import pad_op
 from graphc.ops.scalar import copy as copy_op
@@ -89,12 +90,17 @@ class Arguments:
         return self.scalar("int64", dim)
 
 
+# The levels of the nest: before all loops, in a row, in an inner loop of a row.
+_TOP, _ROW, _ELEMENT = range(3)
+
+
 @dataclass
 class Scope:
     """Statements at one level of the nest, and the values they bind."""
 
     statements: list[Statement] = field(default_factory=list)
     known: dict[Any, Expression] = field(default_factory=dict)
+    level: int = _ELEMENT
 
 
 class Values:
@@ -105,8 +111,8 @@ class Values:
         self, memory: Callable[[Node], View | None], merged: dict[str, tuple[str, Dim] | None]
     ) -> None:
         self.arguments = Arguments()
-        self.top = Scope()
-        self.row = Scope()
+        self.top = Scope(level=_TOP)
+        self.row = Scope(level=_ROW)
         self.element: Scope | None = None
         self.row_names: set[str] = set()
         self.notes: list[tuple[Site, ...]] = []
@@ -114,6 +120,8 @@ class Values:
         self._memory = memory
         self._merged = merged
         self._count = 0
+        # Where each name is bound; loop variables are not here, since indices tell of them.
+        self._levels: dict[str, int] = {}
 
     def origin(self, node: Node) -> int:
         """The number under which the node's lines are noted."""
@@ -136,40 +144,54 @@ class Values:
         outside = all(index.variables <= self.row_names for index in indices)
         return self.row if outside else self.element
 
-    def bind(self, node: Node, indices: Indices, value: Expression) -> None:
+    def bind(self, node: Node, indices: Indices, value: Variable) -> None:
         """Make a value known in the row scope, such as the result of a reduction."""
         self.row.known[(node, indices)] = value
+        self._levels[value.name] = _ROW
 
     def value(self, node: Node, indices: Indices) -> Expression:
         """The value of `node` at `indices`, computed or loaded in the right scope."""
-        key = (node, indices)
-        scope = self.scope_of(indices)
-        if key in scope.known:
-            return scope.known[key]
-        if key in self.row.known:  # the result of a reduction may depend on no loop variable
-            return self.row.known[key]
+        known = self._known((node, indices))
+        if known is not None:
+            return known
         view = self._memory(node)
         computed = self.load(view, indices) if view is not None else self._compute(node, indices)
-        simple = isinstance(computed, Constant | Argument | Variable)
-        if not simple:
-            name = self.fresh(node.op.name if view is None else "value")
-            scope.statements.append(Let(name, computed, self.origin(node)))
-            computed = Variable(name, computed.dtype)
-        scope.known[key] = computed
-        return computed
+        return self._bound(node, indices, computed, node.op.name if view is None else "value")
 
     def compute(self, node: Node, indices: Indices) -> Expression:
         """The value of an anchor itself, which is then known as such."""
-        key = (node, indices)
-        scope = self.scope_of(indices)
-        if key not in scope.known:
-            computed = self._compute(node, indices)
-            if not isinstance(computed, Constant | Argument | Variable):
-                name = self.fresh(node.op.name)
-                scope.statements.append(Let(name, computed, self.origin(node)))
-                computed = Variable(name, computed.dtype)
-            scope.known[key] = computed
-        return scope.known[key]
+        known = self._known((node, indices))
+        if known is not None:
+            return known
+        return self._bound(node, indices, self._compute(node, indices), node.op.name)
+
+    def _known(self, key: Any) -> Expression | None:
+        for scope in (self.element, self.row, self.top):
+            if scope is not None and key in scope.known:
+                return scope.known[key]
+        return None
+
+    def _bound(self, node: Node, indices: Indices, value: Expression, stem: str) -> Expression:
+        scope = self._inside(self.scope_of(indices), value)
+        scope.known[(node, indices)] = bound = self.named(stem, value, scope, node)
+        return bound
+
+    def _inside(self, scope: Scope, value: Expression) -> Scope:
+        """`scope`, or the one further in where all that the value is made of is bound."""
+        level = self._level(value)
+        if level <= scope.level:
+            return scope
+        if level == _ROW:
+            return self.row
+        assert self.element is not None
+        return self.element
+
+    def _level(self, value: Expression) -> int:
+        if isinstance(value, Variable):
+            return self._levels.get(value.name, _TOP)
+        # What this kernel has stored is there from the row on.
+        own = isinstance(value, Load) and value.buffer in self.arguments.written
+        return max((_ROW if own else _TOP, *map(self._level, parts(value))))
 
     def load(self, view: View, indices: Indices) -> Expression:
         """The element of a view at `indices`."""
@@ -237,12 +259,12 @@ class Values:
 
     def _checked(self, index: Computed) -> Expression:
         """A computed index, reported and replaced by 0 where it lies outside its axis."""
-        scope = self.scope_of(index.at)
-        if index in scope.known:
-            return scope.known[index]
-        value = self.named(
-            "index", self._int64(self.value(index.node, index.at)), scope, index.node
-        )
+        known = self._known(index)
+        if known is not None:
+            return known
+        chosen = self._int64(self.value(index.node, index.at))
+        scope = self._inside(self.scope_of(index.at), chosen)
+        value = self.named("index", chosen, scope, index.node)
         length = self.arguments.dim(index.length)
         inside = self.named("inside", Apply(
             "logical_and",
@@ -261,6 +283,7 @@ class Values:
             return value
         name = self.fresh(stem)
         scope.statements.append(Let(name, value, self.origin(node)))
+        self._levels[name] = scope.level
         return Variable(name, value.dtype)
 
     def _padded(self, index: Padded) -> tuple[Expression, Expression]:

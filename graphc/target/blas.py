@@ -100,8 +100,8 @@ def _control_threads() -> None:
 # Measured (OpenBLAS, AVX2 kernels, one thread): cutting C costs about 16 / tile_m + 10 / tile_n of
 # the time of the whole, because every tile packs its rows of A and its columns of B anew.
 _ROW_COST, _COLUMN_COST = 16.0, 10.0
-_ROW_STEP, _COLUMN_STEP = 8, 16  # whole vectors
-_DEAREST = 0.3  # no cut that costs more than this of the whole
+_ROW_STEP = _COLUMN_STEP = 8  # whole vectors
+_DEAREST = 0.22  # no cut that costs more than this of the whole
 
 
 def _tiles_wanted(operations: int) -> int:
@@ -114,7 +114,7 @@ def _tiles_wanted(operations: int) -> int:
         return 1
     if operations < 1 << 22:
         return 2
-    if operations < 100_000_000:
+    if operations < 200_000_000:
         return 4
     return min(64, 8 * -(-operations // 800_000_000))
 
@@ -143,24 +143,29 @@ def gemm_tiles(m: int, n: int, k: int, dtype: str, batch: int = 1) -> tuple[int,
     operations = 2 * m * n * k * (2 if dtype == "float64" else 1)  # in units of float32's time
     parts = -(-_tiles_wanted(operations * batch) // batch)
     while parts > 1:
-        candidates = [
-            (_cut(m, down, _ROW_STEP), _cut(n, parts // down, _COLUMN_STEP))
-            for down in range(1, parts + 1)
-            if parts % down == 0
-        ]
-        rows, columns = min(candidates, key=lambda tile: _cost(m, n, tile))
-        if _cost(m, n, (rows, columns)) <= _DEAREST:
-            return rows, columns
+        tile = min(_cuts(m, n, parts), key=lambda tile: _cost(m, n, tile), default=None)
+        if tile is not None and _cost(m, n, tile) <= _DEAREST:
+            return tile
         parts //= 2
-    return max(m, 1), max(n, 1)
+    return m, n
+
+
+def _cuts(m: int, n: int, parts: int) -> list[tuple[int, int]]:
+    """The tiles that give about as many parts as wanted, by rows, by columns or by both."""
+    downs = [down for down in range(1, parts + 1) if parts % down == 0]
+    tiles = [(_cut(m, down, _ROW_STEP), _cut(n, parts // down, _COLUMN_STEP)) for down in downs]
+    return [tile for tile in tiles if 4 * _count(m, n, tile) >= 3 * parts]
+
+
+def _count(m: int, n: int, tile: tuple[int, int]) -> int:
+    return -(-m // tile[0]) * -(-n // tile[1])
 
 
 def _cost(m: int, n: int, tile: tuple[int, int]) -> float:
     rows, columns = tile
     packing = _ROW_COST * (1 / rows - 1 / m) + _COLUMN_COST * (1 / columns - 1 / n)
     # A last tile that is smaller leaves a thread with nothing to do.
-    tiles = -(-m // rows) * -(-n // columns)
-    return packing + (tiles * rows * columns / (m * n) - 1)
+    return packing + (_count(m, n, tile) * rows * columns / (m * n) - 1)
 
 
 def _vector_tiles(m: int, n: int, k: int, batch: int) -> tuple[int, int]:

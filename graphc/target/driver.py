@@ -75,6 +75,7 @@ class PreparedRun:
         if (table[:, 0] == Opcode.GEMM).any():
             blas.connect()
         self._arrays = (table, registers, context)
+        # In the order of `native_pool`; the last word is the native side's own.
         self._frame = (ctypes.c_int64 * 6)(
             _words("table", table, COLUMNS),
             table.shape[0],

@@ -36,7 +36,7 @@ def target_machine() -> Any:
     return llvm.Target.from_triple(triple).create_target_machine(
         cpu=llvm.get_host_cpu_name(),
         features=llvm.get_host_cpu_features().flatten(),
-        opt=3,
+        opt=2,
         reloc="static" if triple.startswith("x86") else "default",
         codemodel="jitdefault",
         jit=True,

@@ -4,8 +4,9 @@ emitted ones."""
 from __future__ import annotations
 
 _SOLVE = """\
-from graphc.target.primitives import {dtype}_pointer, fail, int32_pointer, integer, lu_factor,
-lu_solve
+from graphc.target.primitives import (
+    {dtype}_pointer, fail, int32_pointer, integer, lu_factor, lu_solve,
+)
 
 
 def kernel(lo, hi, argv, context):
@@ -41,7 +42,7 @@ from graphc.target.primitives import (
 
 def kernel(lo, hi, argv, context):
     matrix = {dtype}_pointer(argv, 0)
-    sign = {dtype}_pointer(argv, 1)
+    direction_of = {dtype}_pointer(argv, 1)
     logarithm = {dtype}_pointer(argv, 2)
     factors = {dtype}_pointer(argv, 3)
     pivots = int32_pointer(argv, 4)
@@ -58,7 +59,7 @@ def kernel(lo, hi, argv, context):
         direction = select(pivot < {dtype}(0.0), -direction, direction)
         direction = select(pivot == {dtype}(0.0), {dtype}(0.0), direction)
         total = total + log(absolute(pivot))
-    sign[0] = direction
+    direction_of[0] = direction
     logarithm[0] = total
 """
 

@@ -1,7 +1,7 @@
-"""A phrase: how a node is written so far, kept in parts so that what follows can still rearrange them.
+"""A phrase: how a node is written so far, in parts that what follows can still rearrange.
 
-Scalars stand apart from the core, so that h @ (d * (1 / n)) can be written h @ d / n. Axes that were added, dropped or
-broadcast are remembered instead of written, and appear only where the reader could not know them.
+Scalars stand apart from the core, so that h @ (d * (1 / n)) can be written h @ d / n. Axes that
+were added, dropped or broadcast are remembered, and written only where a reader could not know.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ Axes = tuple[int | None, ...]
 class Phrase:
     """`-` scalars * core / divisors / over, where the core and `over` may be arrays.
 
-    `shape` is the shape of what is written, and `axes` says for each axis of the node which written axis it is; None
-    is an axis that is not written, along which the written array is repeated. A written axis that no axis of the
-    node is has length 1. No core stands for the number 1.
+    `shape` is the shape of what is written, and `axes` says for each axis of the node which written
+    axis it is; None is an axis that is not written, along which the written array is repeated. A
+    written axis that no axis of the node is has length 1. No core stands for the number 1.
     """
 
     core: tuple[Part, ...] = ()
@@ -59,20 +59,14 @@ def atom(text: str, shape: Shape = (), level: int = ATOM) -> Phrase:
 
 def render(phrase: Phrase, style: TextStyle) -> Part:
     """The phrase in one piece, without what its axes still ask for."""
-    scalars, core = list(phrase.scalars), list(phrase.core)
-    if phrase.is_scalar:
-        scalars, core = [*scalars, *core], []
-    if not (scalars or phrase.divisors or phrase.over):
-        part = core[0] if core else ("1", ATOM)
-    elif phrase.is_scalar:
-        part = style.scalar_fraction(scalars, list(phrase.divisors))
-    else:
-        part = style.fraction(scalars, core, list(phrase.divisors), list(phrase.over))
+    top = (*phrase.scalars, *phrase.core) if phrase.is_scalar else phrase.scalars
+    core = () if phrase.is_scalar else phrase.core
+    part = style.fraction(list(top), list(core), list(phrase.divisors), list(phrase.over))
     return (f"-{style.at_least(PRODUCT, part)}", SUM) if phrase.negative else part
 
 
 def closed(phrase: Phrase, style: TextStyle) -> Phrase:
-    """The phrase with its elementwise divisors in its core, for a place where only scalars come out."""
+    """The phrase with its elementwise divisors in its core, where only scalars may come out."""
     if not phrase.over:
         return phrase
     part = style.fraction([], list(phrase.core), [], list(phrase.over))
@@ -120,12 +114,14 @@ def exact(phrase: Phrase, shape: Shape, style: TextStyle) -> Phrase:
     if phrase.is_scalar:
         zero = phrase.number and phrase.core[0][0] == "0"
         scalars = (*phrase.scalars, *(() if zero else phrase.core))
-        core = style.filled(0 if zero else 1, shape)
-        return Phrase((core,), shape, axes, phrase.negative, scalars, phrase.divisors)
+        filled = style.filled(0 if zero else 1, shape)
+        return Phrase((filled,), shape, axes, phrase.negative, scalars, phrase.divisors)
     whole = closed(aligned(phrase, style), style)
+    added = len(shape) - len(whole.shape)
     if whole.shape == shape:
         return whole
-    text = whole.core[0][0]
-    if 1 not in shape and style.repeats_visibly(whole.shape, shape):
-        return replace(whole, core=(style.stretch(text, shape),), shape=shape, axes=axes, sort="", mask=())
-    return replace(whole, core=(style.stretch(text, shape),), shape=shape, axes=axes, sort="", mask=())
+    if (1,) * added + whole.shape == shape:
+        core = (style.index(style.at_least(ATOM, whole.core[0]), ["None"] * added), ATOM)
+    else:
+        core = style.stretch(whole.core[0][0], shape)
+    return replace(whole, core=(core,), shape=shape, axes=axes, sort="", mask=())

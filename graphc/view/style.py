@@ -189,7 +189,8 @@ class LatexStyle(TextStyle):
         self, scalars: list[Part], core: list[Part], divisors: list[Part], over: list[Part]
     ) -> Part:
         if over:
-            core = [(rf"\frac{{{core[0][0] if core else '1'}}}{{{self._all(over)}}}", PREFIX)]
+            above, scalars = (core, scalars) if core else (scalars, [])
+            core = [(rf"\frac{{{self._all(above)}}}{{{self._all(over)}}}", PREFIX)]
         if divisors:
             scalars = [(rf"\frac{{{self._all(scalars)}}}{{{self._all(divisors)}}}", PREFIX)]
         return self.product(self.scalar_sign, [*scalars, *core])

@@ -33,6 +33,14 @@ def test_small_products_are_one_tile_and_large_ones_enough_for_eight_threads() -
     assert -(-1024 // rows) * -(-1024 // columns) >= 8
 
 
+@pytest.mark.parametrize("shape", [(8, 4096), (4096, 8), (3000, 40), (24, 5000), (600, 600)])
+def test_long_products_are_cut_along_their_length(shape: tuple[int, int]) -> None:
+    """A thin C has only one axis to cut: it must not be left whole because the other is short."""
+    m, n = shape
+    rows, columns = blas.gemm_tiles(m, n, 4096, "float32")
+    assert -(-m // rows) * -(-n // columns) >= 6
+
+
 def test_many_matrices_are_not_cut() -> None:
     """A batch is parallel by itself."""
     assert blas.gemm_tiles(256, 256, 256, "float32") != (256, 256)

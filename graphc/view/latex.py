@@ -1,0 +1,67 @@
+"""Graphs in LaTeX: one formula, or aligned equations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from graphc.errors import ArgumentError
+from graphc.ir.node import Node
+from graphc.ir.site import at_user_line
+from graphc.view.arrange import Arrangement, Shown, arrange
+from graphc.view.phrase import Phrase
+from graphc.view.style import LatexStyle
+from graphc.view.writer import Writer
+
+# A line of LaTeX is about as wide as a line of text of so many characters.
+_WIDTH = 72
+
+
+@at_user_line
+def latex(y: Shown, names: Mapping[str, Node] | None = None, limit: int = 40) -> str:
+    """A graph in LaTeX, for mathematics mode: a formula, or for a larger graph aligned equations.
+
+    Args: as for `gx.show`; `limit`, how many equations are written before those in the middle are
+    left out. Vectors are columns, `\\odot` multiplies element by element, a condition in square
+    brackets is 1 where it holds and else 0. Names are escaped: none of them can be a command.
+
+    >>> from graphc.ops import input, tanh
+    >>> print(latex(tanh(input("x", ("n", 3)) @ input("W1", (3, 2))) / 2))
+    \\\\frac{1}{2} \\\\, \\\\tanh\\\\left(x \\\\, W_{1}\\\\right)
+    """
+    if limit < 2:
+        raise ArgumentError(f"latex: expected limit >= 2, got {limit}")
+    return arranged_latex(arrange(y, names, _WIDTH), limit)
+
+
+def arranged_latex(arranged: Arrangement, limit: int) -> str:
+    """An arrangement in LaTeX."""
+    style = LatexStyle()
+    texts = _texts(arranged, Writer(style))
+    rows = [(style.symbol(line.name), texts[line.node]) for line in arranged.lines if line.name]
+    if len(rows) < len(arranged.lines):
+        return texts[arranged.lines[0].node]
+    if len(rows) == 1:
+        return f"{rows[0][0]} = {rows[0][1]}"
+    equations = [f"{name} &= {text}" for name, text in rows]
+    if len(equations) > limit:
+        equations[limit // 2 : -(limit - limit // 2)] = [r"&\;\;\vdots"]
+    return "\n".join((r"\begin{aligned}", " \\\\\n".join(equations), r"\end{aligned}"))
+
+
+def _texts(arranged: Arrangement, writer: Writer) -> dict[Node, str]:
+    """The right side of each line, with the names that the arrangement chose."""
+    lines = {line.node for line in arranged.lines}
+    leaves = set(arranged.leaves)
+    phrases: dict[Node, Phrase] = {}
+    texts: dict[Node, str] = {}
+    for node in arranged.order:
+        name = arranged.names.get(node)
+        if node in leaves and name is not None:
+            phrases[node] = writer.named(node, name)
+        else:
+            phrases[node] = writer.compose(node, [phrases[source] for source in node.inputs])
+        if node in lines:
+            texts[node] = writer.finish(node, phrases[node])
+            if name is not None:
+                phrases[node] = writer.named(node, name)
+    return texts
