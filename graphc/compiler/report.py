@@ -11,12 +11,14 @@ import numpy as np
 
 from graphc.ir.dim import Dim
 from graphc.ir.dim import evaluate as evaluate_dim
+from graphc.ir.shape import shape_text
 from graphc.ir.site import Site
 from graphc.loops.ir import Apply, Expression, Loop, Statement
 from graphc.loops.tidy import expressions, parts
-from graphc.schedule.buffer import View
+from graphc.schedule.buffer import Buffer, View
 from graphc.schedule.memory import Life, live_bytes, plan
 from graphc.schedule.schedule import KernelCall, Product, Routine, Schedule, ScheduledStep
+from graphc.schedule.values import CheckNote
 from graphc.target.instance import Instance
 from graphc.target.instructions import COLUMNS, Opcode
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from graphc.compiler.function import CompiledKernel, Function
 
 _COMMENT_COLUMN = 72
+_MEANING_COLUMN = 40
 
 
 @dataclass(frozen=True)
@@ -86,15 +89,40 @@ def kernel_text(kernel: CompiledKernel) -> str:
 def _commented(kernel: CompiledKernel) -> list[str]:
     step, origins = kernel.steps[0]
     notes = step.lowered.notes if isinstance(step, KernelCall) else ()
+    meanings = iter(_meanings(step))
     result: list[str] = []
     previous: tuple[Site, ...] = ()
     for text, origin in zip(kernel.source.rstrip("\n").split("\n"), origins, strict=True):
+        if "(argv, " in text:
+            text = f"{text:<{_MEANING_COLUMN}}  # {next(meanings, '')}".rstrip(" #")
         sites = notes[origin] if 0 <= origin < len(notes) else ()
         if sites and sites != previous:
             text = f"{text:<{_COMMENT_COLUMN}}  # {', '.join(map(str, sites))}"
         previous = sites or previous
         result.append(text)
     return result
+
+
+def _meanings(step: ScheduledStep) -> list[str]:
+    """What the arguments of a kernel are in the first step that calls it, in order."""
+    if not isinstance(step, KernelCall):
+        return []
+    of_buffer = {id(buffer): _buffer_text(buffer) for buffer in step.lowered.buffers}
+    scalars = [_scalar_text(dtype, value) for dtype, value in step.lowered.scalars]
+    return [*(of_buffer[id(buffer)] for buffer in step.lowered.buffers), *scalars]
+
+
+def _buffer_text(buffer: Buffer) -> str:
+    if buffer.node is not None:
+        return f"{buffer.node.op.name} {buffer.node.name!r} {shape_text(buffer.node.shape)}"
+    return f"{buffer.home}, {buffer.elements} elements"
+
+
+def _scalar_text(dtype: str, value: Any) -> str:
+    if isinstance(value, CheckNote):
+        return "the code of a failed check"
+    # As many digits as the dtype holds: 0.1, not 0.10000000149011612.
+    return str(np.dtype(dtype).type(value)) if isinstance(value, float) else str(value)
 
 
 def describe(step: ScheduledStep, kernel: int | None = None) -> str:

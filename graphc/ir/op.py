@@ -33,14 +33,15 @@ class Notation:
 
     `{0}` is replaced by the first operand wherever it stands, so that `\\frac{{0}}{{1}}` is a
     fraction; other braces stay as they are. `level` is how tightly the whole holds; `operands` is
-    the least level that each operand needs to stand bare, `latex_operands` the same in LaTeX, whose
-    braces may hold an operand already.
+    the least level that each operand needs to stand bare. In LaTeX both may differ, since its
+    braces hold operands together.
     """
 
     text: Template
     latex: Template
     level: int = ATOM
     operands: tuple[int, ...] = ()
+    latex_level: int | None = None
     latex_operands: tuple[int, ...] | None = None
 
 

@@ -78,7 +78,7 @@ pick_op = _op(
         expand_dims(g, -1) * one_hot(node.inputs[1], node.inputs[0].shape[-1], g.dtype),
         None,
     ],
-    Notation("pick({0}, {1})", r"{{0}}_{{1}}", ATOM, (0, 0), (ATOM, 0)),
+    Notation("pick({0}, {1})", r"{{0}}_{{1}}", latex_operands=(ATOM, 0)),
     "one element of each row",
 )
 

@@ -48,12 +48,13 @@ def _layout(
 
 
 def _apply(name: str, argument: Callable[[Node], object]) -> Notation:
-    """Written as a call with one argument; LaTeX leaves the argument out."""
-    latex = name.replace("_", r"\_")
-    return Notation(
-        lambda node: f"{name}({{0}}, {argument(node)})",
-        rf"\operatorname{{{latex}}}\left({{0}}\right)",
-    )
+    """Written as a call with one argument; LaTeX has the shape below the name instead."""
+
+    def latex(node: Node) -> str:
+        below = r" \times ".join(str(dim).replace("_", r"\_") for dim in node.shape)
+        return rf"\operatorname{{{name.removesuffix('_to')}}}_{{{below}}}\left({{0}}\right)"
+
+    return Notation(lambda node: f"{name}({{0}}, {argument(node)})", latex)
 
 
 def _shape_argument(node: Node) -> str:

@@ -13,7 +13,7 @@ from graphc.errors import DTypeError, ShapeError
 from graphc.ir.dim import Dim, product
 from graphc.ir.dtype import bool_, int32, int64
 from graphc.ir.node import Node, make
-from graphc.ir.op import ATOM, Attributes, Notation, Op, VectorJacobian, register
+from graphc.ir.op import ATOM, PREFIX, Attributes, Notation, Op, VectorJacobian, register
 from graphc.ir.shape import Shape, TensorType, normalize_axes, shape_text
 from graphc.ops.elementwise import cast
 from graphc.ops.layout import broadcast_to, reshape
@@ -130,7 +130,7 @@ def _reduction(
         reference,
         vjp,
         no_derivative,
-        Notation(reduction_text(name), reduction_latex(symbol), ATOM),
+        Notation(reduction_text(name), reduction_latex(symbol), latex_level=PREFIX),
         None,
         doc,
         combine,

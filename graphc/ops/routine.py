@@ -11,7 +11,7 @@ import graphc.ops.scalar as scalar
 from graphc.errors import DTypeError, ShapeError, SingularMatrixError
 from graphc.ir.dtype import default_float
 from graphc.ir.node import Node, make
-from graphc.ir.op import ATOM, Attributes, Notation, Op, register
+from graphc.ir.op import ATOM, PREFIX, PRODUCT, Attributes, Notation, Op, register
 from graphc.ir.shape import NodeType, TensorType, TupleType, shape_text
 from graphc.ops.contraction import matmul
 from graphc.ops.elementwise import cast, cast_together
@@ -61,7 +61,7 @@ def _solve_vjp(node: Node, g: Node) -> list[Node | None]:
 
 solve_op = RoutineOp(
     "solve", _solve_infer, _solve_reference, _solve_vjp,
-    notation=Notation("solve({0}, {1})", r"{{0}}^{-1} \, {1}", ATOM, (ATOM, ATOM)),
+    notation=Notation("solve({0}, {1})", r"{{0}}^{-1} \, {1}", ATOM, (), PRODUCT, (ATOM, PREFIX)),
     doc="the solution X of A X = B, by LU with partial pivoting",
 )  # fmt: skip
 register(solve_op)

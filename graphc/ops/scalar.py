@@ -22,7 +22,9 @@ logical_not: ElementwiseOp
 
 
 def _infix(text: str, latex: str, level: int, right: int) -> Notation:
-    return Notation(f"{{0}} {text} {{1}}", f"{{0}} {latex} {{1}}", level, (level, right))
+    # No chain of comparisons: the left side of one needs brackets as the right side does.
+    left = max(level, SUM)
+    return Notation(f"{{0}} {text} {{1}}", f"{{0}} {latex} {{1}}", level, (left, right))
 
 
 def _function(text: str, latex: str) -> Notation:
@@ -47,7 +49,7 @@ multiply = elementwise(
 divide = elementwise(
     "divide", lambda sp, a, b: a / b, derivative=lambda a, b, y: (1 / b, -y / b),
     reference=np.divide, notation=Notation("{0} / {1}", r"\frac{{0}}{{1}}", PRODUCT, (PRODUCT,
-    PREFIX), (0, 0)),
+    PREFIX), PREFIX, (0, 0)),
     primitive=True, doc="a / b; integers become floats",
 )  # fmt: skip
 negative = elementwise(
@@ -67,7 +69,8 @@ def _power_partials(a: Node, b: Node, y: Node) -> tuple[Node | None, Node | None
 power = elementwise(
     "power", lambda sp, a, b: a**b, derivative=_power_partials, types="arithmetic",
     reference=np.power,
-    notation=Notation("{0}**{1}", "{{0}}^{{1}}", POWER, (ATOM, POWER), (ATOM, 0)), primitive=True,
+    notation=Notation("{0}**{1}", "{{0}}^{{1}}", POWER, (ATOM, POWER), None, (ATOM, 0)),
+    primitive=True,
     doc="a to the power b; for a <= 0 the derivative with respect to b is taken as 0",
 )  # fmt: skip
 square = elementwise(
@@ -197,7 +200,8 @@ where = elementwise(
     reference=np.where,
     derivative=lambda c, a, b, y: (None, cast(c, y.dtype), cast(logical_not(c), y.dtype)),
     notation=Notation(
-        "where({0}, {1}, {2})", r"\begin{cases} {1} & {0} \\ {2} & \text{else} \end{cases}"
+        "where({0}, {1}, {2})", r"\begin{cases} {1} & {0} \\ {2} & \text{else} \end{cases}",
+        latex_level=COMPARISON,
     ),
     primitive=True, doc="a where the condition holds, b elsewhere",
 )  # fmt: skip

@@ -82,13 +82,6 @@ def is_view(node: Node) -> bool:
     return node.op is reshape_op and not unit_axes_only(node.inputs[0].shape, node.shape)
 
 
-def memory_of(node: Node) -> Node:
-    """The node whose memory a reshape that regroups reads; the node itself for any other."""
-    while node.op is reshape_op:
-        node = node.inputs[0]
-    return node
-
-
 @dataclass
 class Anchors:
     """The nodes with memory of their own, and how many operations each inlined node stands for."""
@@ -106,6 +99,12 @@ class Anchors:
             and node.op is not item_op
             and not is_view(node)
         )
+
+    def memory_of(self, node: Node) -> Node:
+        """The node whose memory a reshape reads; the node itself for any other, or if it is stored."""
+        while node.op is reshape_op and node not in self.stored:
+            node = node.inputs[0]
+        return node
 
 
 def find_anchors(graph: Graph, extra: set[Node]) -> Anchors:
@@ -126,7 +125,7 @@ def find_anchors(graph: Graph, extra: set[Node]) -> Anchors:
             for source in step_operands(node):
                 _store_operand(anchors, node, source)
         elif is_view(node):
-            _force(anchors, memory_of(node))
+            _force(anchors, anchors.memory_of(node))
     for node in graph.nodes:
         _weigh(anchors, node)
     return anchors
@@ -170,7 +169,7 @@ def trial_view(operand: Node, base: Node) -> View | None:
 
 
 def _force(anchors: Anchors, node: Node) -> None:
-    node = memory_of(node)
+    node = anchors.memory_of(node)
     held = node.op in DECLARED or is_step(node) or node.op is item_op
     if not held and node.op is not constant_op:
         anchors.stored.add(node)

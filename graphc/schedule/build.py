@@ -53,7 +53,7 @@ def schedule(graph: Graph) -> Schedule:
     for _ in range(_ROUNDS):
         anchors = find_anchors(graph, extra)
         grouping = Grouping(graph, anchors)
-        more = _shared_work(grouping, anchors) - extra
+        more = (_shared_work(grouping, anchors) | _row_results(grouping, anchors)) - extra
         if not more:
             break
         extra |= more
@@ -94,6 +94,27 @@ def _shared_work(grouping: Grouping, anchors: Anchors) -> set[Node]:
     return {
         node for node in shared - inside if node.op.kind in ("elementwise", "random", "indexing")
     }
+
+
+def _row_results(grouping: Grouping, anchors: Anchors) -> set[Node]:
+    """Values of one number a row that a later reduction takes, such as the loss of each example.
+
+    The kernel that walks the rows stores that number, instead of everything it is made of.
+    """
+    found: set[Node] = set()
+    for step in grouping.steps:
+        if not isinstance(step, Group):
+            continue
+        for anchor in step.anchors:
+            if anchor.op.kind != "reduction" or not anchors.inlined(anchor.inputs[0]):
+                continue
+            (taken,) = anchor.inputs
+            dims = [dim for dim in taken.shape if dim != 1]
+            for node, _ in anchor_demands(anchors, step, anchor):
+                row = node.op.kind == "reduction" and [d for d in node.shape if d != 1] == dims
+                if row and node not in step.loop and taken.op.kind == "elementwise":
+                    found.add(taken)
+    return found
 
 
 def _heavy(places: dict[Node, set[tuple[Group, int]]], anchors: Anchors) -> set[Node]:

@@ -27,7 +27,6 @@ from graphc.schedule.analysis import (
     demands,
     is_free,
     is_step,
-    memory_of,
     step_operands,
 )
 from graphc.schedule.buffer import VIEW_OPS
@@ -204,7 +203,7 @@ class Grouping:
         return node
 
     def _owner(self, node: Node) -> Step | None:
-        node = memory_of(node)
+        node = self.anchors.memory_of(node)
         if node.op.name == "item":
             node = node.inputs[0]
         return self.owner.get(node)
@@ -261,7 +260,7 @@ class Grouping:
             return None
         loop = 0
         for other, at in self._demands(structure, node):
-            source = memory_of(other)
+            source = self.anchors.memory_of(other)
             if source is node or source not in group.loop:
                 continue
             needed = _needed_loop(group, structure, node, source, at, other is source)
@@ -306,17 +305,14 @@ def _needed_loop(
     group: Group, structure: Structure, node: Node, source: Node, at: Indices, direct: bool
 ) -> int | None:
     """The earliest loop of a row in which `node` can take `source` at `at` from the same group."""
-    if not direct:
+    # An across kernel does all its reductions in one walk, before anything else.
+    if not direct or (node.op.kind == "reduction" and structure.kind == "across"):
         return None
     own = value_indices(structure, source)
     loop = group.loop[source]
     if source.op.kind == "reduction":
-        if at != own:
-            return None
         # A row's reduction is ready after its loop; an across reduction before the epilogue.
-        if node.op.kind == "reduction" and structure.kind == "across":
-            return None
-        return loop + 1
+        return loop + 1 if at == own else None
     if at == own:
         return loop
     rows = set(row_variables(structure))

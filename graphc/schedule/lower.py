@@ -31,7 +31,7 @@ from graphc.loops.tidy import tidy
 from graphc.ops.reduction import ReductionOp
 from graphc.ops.source import ramp_op
 from graphc.schedule import buffer as buffers
-from graphc.schedule.analysis import Anchors, Demand, demands, is_free, memory_of
+from graphc.schedule.analysis import Anchors, Demand, demands, is_free
 from graphc.schedule.buffer import View
 from graphc.schedule.group import (
     Group,
@@ -97,7 +97,7 @@ class GroupLowering:
 
     def _view(self, node: Node) -> View | None:
         """The memory to load from; None for what this kernel computes in place."""
-        source = memory_of(node)
+        source = self.anchors.memory_of(node)
         here = source in self.group.loop
         if here and source not in self.finished:
             return None
@@ -199,8 +199,10 @@ class GroupLowering:
         return body
 
     def _axis(self, run: Run, kind: str) -> Axis:
-        # The bounds of a parallel axis are those of the chunk; here they are the whole.
-        return Axis(run.name, Constant(0, "int64"), self.values.arguments.dim(run.extent), kind)
+        # A parallel axis runs over what its chunk is given, so its own extent is not used.
+        zero = Constant(0, "int64")
+        stop = zero if kind == PARALLEL else self.values.arguments.dim(run.extent)
+        return Axis(run.name, zero, stop, kind)
 
     def _rows(self) -> list[Statement]:
         last = max(self.group.loop.values())

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
-from graphc.schedule.analysis import Anchors, memory_of
+from graphc.schedule.analysis import Anchors
 from graphc.schedule.contract import product_op
 from graphc.schedule.group import Group, Grouping, Step, value_indices
 from graphc.schedule.index import Computed
@@ -56,7 +56,7 @@ class Ordering:
     def _read_by(self, step: Step) -> Iterable[Node]:
         if isinstance(step, Group):
             taken = [
-                memory_of(node)
+                self.anchors.memory_of(node)
                 for anchor in step.anchors
                 for node, _ in anchor_demands(self.anchors, step, anchor)
             ]
@@ -136,7 +136,7 @@ def reads_only_in_place(anchors: Anchors, group: Group, old: Node, new: Node) ->
     own = value_indices(structure, new)
     for anchor in group.anchors:
         for node, at in anchor_demands(anchors, group, anchor):
-            if memory_of(node) is not old:
+            if anchors.memory_of(node) is not old:
                 continue
             reduced = anchor.op.kind == "reduction"
             if node is not old or at != own or group.loop[anchor] > group.loop[new]:

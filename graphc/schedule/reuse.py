@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graphc.ir.node import Node
-from graphc.schedule.analysis import Anchors, memory_of
+from graphc.schedule.analysis import Anchors
 from graphc.schedule.buffer import ARENA, OUTPUT, Buffer
 from graphc.schedule.group import Group, Grouping, Step
 from graphc.schedule.lower import anchor_demands
@@ -59,7 +59,7 @@ def _read_in(group: Group, anchors: Anchors) -> list[Node]:
     found: dict[Node, None] = {}
     for anchor in group.anchors:
         for node, _ in anchor_demands(anchors, group, anchor):
-            found[memory_of(node)] = None
+            found[anchors.memory_of(node)] = None
     return list(found)
 
 

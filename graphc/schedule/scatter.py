@@ -43,7 +43,8 @@ def lower_scatter(node: Node, memory: Callable[[Node], View]) -> Lowered:
     flat = View(source.buffer, (indices.shape[0], width), (width, 1), source.offset)
 
     def loop(name: str, extent: Dim, kind: str, body: list[Statement]) -> Loop:
-        axis = Axis(name, Constant(0, "int64"), arguments.dim(extent), kind)
+        zero = Constant(0, "int64")
+        axis = Axis(name, zero, zero if kind == PARALLEL else arguments.dim(extent), kind)
         return Loop(axis, tuple(body))
 
     zero = Constant(0.0 if node.dtype.is_float else 0, node.dtype.name)

@@ -125,6 +125,7 @@ def _cut(extent: int, parts: int, step: int) -> int:
     return min(extent, -(-size // step) * step)
 
 
+@functools.lru_cache(maxsize=1024)
 def gemm_tiles(m: int, n: int, k: int, dtype: str, batch: int = 1) -> tuple[int, int]:
     """The tile of C (rows, columns) for a product op(A) (m x k) op(B) (k x n), `batch` times.
 

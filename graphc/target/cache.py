@@ -15,6 +15,7 @@ compiled again.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import secrets
 import stat
@@ -33,7 +34,10 @@ _DIGEST = slice(len(_MAGIC), len(_MAGIC) + 32)
 _PAYLOAD = _DIGEST.stop
 _OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_LARGEST = 256 * 2**20  # bytes in the directory; a kernel takes about ten thousand
+_PRUNE_EVERY = 64  # kernels stored by one process
 _warned: set[str] = set()
+_stored = itertools.count()
 
 
 class ObjectCode(NamedTuple):
@@ -82,6 +86,7 @@ def store(key: str, item: ObjectCode) -> None:
             return
         try:
             _write(directory, _file_name(key), _encode(key, item))
+            _prune(directory)
         finally:
             os.close(directory)
     except OSError as error:
@@ -190,3 +195,23 @@ def _write(directory: int, name: str, data: bytes) -> None:
         with suppress(FileNotFoundError):
             os.unlink(temporary, dir_fd=directory)
         raise
+
+
+def _prune(directory: int) -> None:
+    """Keep the directory below its limit: the files written longest ago go, half of the bytes.
+
+    Also what a process that was killed has left behind goes with them.
+    """
+    if next(_stored) % _PRUNE_EVERY:
+        return
+    with os.scandir(directory) as entries:
+        found = [(entry.stat(follow_symlinks=False), entry.name) for entry in entries]
+    total = sum(status.st_size for status, _ in found)
+    if total <= _LARGEST:
+        return
+    for status, name in sorted(found, key=lambda item: item[0].st_mtime):
+        with suppress(FileNotFoundError, IsADirectoryError):
+            os.unlink(name, dir_fd=directory)
+        total -= status.st_size
+        if total <= _LARGEST // 2:
+            return

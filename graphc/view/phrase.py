@@ -99,7 +99,7 @@ def aligned(phrase: Phrase, style: TextStyle) -> Phrase:
     while items[-1] == ":" and len(items) > 1:
         items.pop()
     whole = closed(phrase, style)
-    text = style.index(style.at_least(ATOM, whole.core[0]), items)
+    text = style.new_axes(style.at_least(ATOM, whole.core[0]), items)
     kept: Shape = tuple(shape)  # type: ignore[arg-type]
     return replace(
         whole, core=((text, ATOM),), shape=kept, axes=tuple(range(len(kept))), sort="", mask=()
@@ -112,7 +112,7 @@ def exact(phrase: Phrase, shape: Shape, style: TextStyle) -> Phrase:
         return phrase
     axes: Axes = tuple(range(len(shape)))
     if phrase.is_scalar:
-        zero = phrase.number and phrase.core[0][0] == "0"
+        zero = phrase.number and phrase.core[:1] == (("0", ATOM),)
         scalars = (*phrase.scalars, *(() if zero else phrase.core))
         filled = style.filled(0 if zero else 1, shape)
         return Phrase((filled,), shape, axes, phrase.negative, scalars, phrase.divisors)
@@ -121,7 +121,7 @@ def exact(phrase: Phrase, shape: Shape, style: TextStyle) -> Phrase:
     if whole.shape == shape:
         return whole
     if (1,) * added + whole.shape == shape:
-        core = (style.index(style.at_least(ATOM, whole.core[0]), ["None"] * added), ATOM)
+        core = (style.new_axes(style.at_least(ATOM, whole.core[0]), ["None"] * added), ATOM)
     else:
         core = style.stretch(whole.core[0][0], shape)
     return replace(whole, core=(core,), shape=shape, axes=axes, sort="", mask=())

@@ -21,6 +21,8 @@ from graphc.view.symbol import latex_dim, latex_escape, latex_symbol
 # What has been written, and how tightly it holds together.
 Part = tuple[str, int]
 
+# A longer text in LaTeX stands beside a fraction rather than above its line.
+_SHORT = 20
 _PLACE = re.compile(r"\{(\d)\}")
 _PLAIN_NAME = re.compile(r"[∂∇]?[^\W\d][\w.]*'*(?:/[∂∇]?[^\W\d][\w.]*'*)*")
 
@@ -74,10 +76,10 @@ class TextStyle:
         """The text in brackets."""
         return f"({text})"
 
-    def template(self, notation: Notation, node: Node) -> tuple[str, tuple[int, ...]]:
-        """The notation's template, and the level that each operand needs."""
+    def template(self, notation: Notation, node: Node) -> tuple[str, int, tuple[int, ...]]:
+        """The notation's template, its level, and the level that each operand needs."""
         template = notation.text if isinstance(notation.text, str) else notation.text(node)
-        return template, notation.operands
+        return template, notation.level, notation.operands
 
     def call(self, name: str, operands: Sequence[str]) -> str:
         """An operation without a notation."""
@@ -114,9 +116,13 @@ class TextStyle:
             return f"[{', '.join(map(number_text, array))}]", ATOM
         return f"const{shape_text(array.shape).replace(',)', ')')}", ATOM
 
-    def index(self, text: str, items: Sequence[str]) -> str:
-        """An array with axes added, dropped or sliced."""
-        return f"{text}[{', '.join(items)}]"
+    def index(self, text: str, items: Sequence[str]) -> Part:
+        """Elements of an array."""
+        return f"{text}[{', '.join(items)}]", ATOM
+
+    def new_axes(self, text: str, items: Sequence[str]) -> str:
+        """An array with axes of length 1 added and dropped."""
+        return self.index(text, items)[0]
 
     def stretch(self, text: str, shape: Shape) -> Part:
         """An array repeated to a shape."""
@@ -168,10 +174,14 @@ class LatexStyle(TextStyle):
     def group(self, text: str) -> str:
         return rf"\left({text}\right)"
 
-    def template(self, notation: Notation, node: Node) -> tuple[str, tuple[int, ...]]:
+    def template(self, notation: Notation, node: Node) -> tuple[str, int, tuple[int, ...]]:
         template = notation.latex if isinstance(notation.latex, str) else notation.latex(node)
-        known = notation.latex_operands
-        return template, notation.operands if known is None else known
+        level, operands = notation.latex_level, notation.latex_operands
+        return (
+            template,
+            notation.level if level is None else level,
+            notation.operands if operands is None else operands,
+        )
 
     def call(self, name: str, operands: Sequence[str]) -> str:
         return rf"\operatorname{{{latex_escape(name)}}}\left({', '.join(operands)}\right)"
@@ -192,7 +202,9 @@ class LatexStyle(TextStyle):
             above, scalars = (core, scalars) if core else (scalars, [])
             core = [(rf"\frac{{{self._all(above)}}}{{{self._all(over)}}}", PREFIX)]
         if divisors:
-            scalars = [(rf"\frac{{{self._all(scalars)}}}{{{self._all(divisors)}}}", PREFIX)]
+            short = len(core) == 1 and core[0][1] == ATOM and len(core[0][0]) <= _SHORT
+            above, core = ([*scalars, *core], []) if short else (scalars, core)
+            scalars = [(rf"\frac{{{self._all(above)}}}{{{self._all(divisors)}}}", PREFIX)]
         return self.product(self.scalar_sign, [*scalars, *core])
 
     def _all(self, parts: list[Part]) -> str:
@@ -209,17 +221,17 @@ class LatexStyle(TextStyle):
         sizes = r" \times ".join(map(str, array.shape))
         return rf"\operatorname{{const}}_{{{sizes}}}", ATOM
 
-    def index(self, text: str, items: Sequence[str]) -> str:
-        # Where an axis is only added or dropped, the reader sees it from the shapes.
-        if set(items) <= {":", "None", "0"}:
-            return text
-        return rf"{{{text}}}_{{\left[{', '.join(items)}\right]}}"
+    def index(self, text: str, items: Sequence[str]) -> Part:
+        return rf"{{{text}}}_{{\left[{', '.join(items)}\right]}}", ATOM
+
+    def new_axes(self, text: str, items: Sequence[str]) -> str:
+        return text
 
     def stretch(self, text: str, shape: Shape) -> Part:
         return rf"\operatorname{{broadcast}}\left({text}\right)", ATOM
 
     def transpose(self, part: Part) -> Part:
-        return rf"{{{self.at_least(ATOM, part)}}}^{{\top}}", ATOM
+        return rf"{{{self.at_least(ATOM, part)}}}^{{\top}}", POWER
 
     def row(self, part: Part) -> Part:
         return self.transpose(part)

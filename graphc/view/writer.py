@@ -16,7 +16,7 @@ from graphc.ir.dtype import bool_
 from graphc.ir.node import Node
 from graphc.ir.op import ATOM, PRODUCT, SUM, Op
 from graphc.ir.shape import Shape, TupleType, broadcast_shapes
-from graphc.ops import contraction, layout, reduction, scalar, source
+from graphc.ops import contraction, layout, reduction, routine, scalar, source
 from graphc.ops.elementwise import cast_op
 from graphc.view.phrase import Axes, Phrase, aligned, atom, closed, exact, render
 from graphc.view.style import Part, TextStyle, fill
@@ -58,12 +58,12 @@ class Writer:
         notation = node.op.notation
         if notation is None:
             return self.style.call(node.op.name, [text for text, _ in parts]), ATOM
-        template, levels = self.style.template(notation, node)
+        template, level, levels = self.style.template(notation, node)
         wanted = (*levels, *[0] * (len(parts) - len(levels)))
         texts = [
-            self.style.at_least(level, part) for level, part in zip(wanted, parts, strict=False)
+            self.style.at_least(least, part) for least, part in zip(wanted, parts, strict=False)
         ]
-        return fill(template, texts), notation.level
+        return fill(template, texts), level
 
     def _exact(self, node: Node, index: int, operands: Operands) -> Phrase:
         return exact(operands[index], node_shape(node.inputs[index]), self.style)
@@ -278,9 +278,9 @@ class Writer:
         while texts[-1] == ":" and len(texts) > 1:
             texts.pop()
         whole = closed(self._exact(node, 0, operands), self.style)
-        text = self.style.index(self.style.at_least(ATOM, whole.core[0]), texts)
+        core = self.style.index(self.style.at_least(ATOM, whole.core[0]), texts)
         return replace(
-            whole, core=((text, ATOM),), shape=tuple(shape), axes=tuple(axes), sort="", mask=()
+            whole, core=(core,), shape=tuple(shape), axes=tuple(axes), sort="", mask=()
         )
 
     def _rearranged(self, node: Node, operands: Operands) -> Phrase:
@@ -293,8 +293,16 @@ class Writer:
     def _reduction_sum(self, node: Node, operands: Operands) -> Phrase:
         whole = self._exact(node, 0, operands)
         inner = render(replace(whole, divisors=()), self.style)
-        phrase = atom(self._fill(node, [inner])[0], node.shape)
-        return replace(phrase, divisors=whole.divisors)
+        text, level = self._fill(node, [inner])
+        return replace(atom(text, node.shape, level), divisors=whole.divisors)
+
+    def _solve(self, node: Node, operands: Operands) -> Phrase:
+        """A right side that was a vector is written as one, and so is the solution."""
+        right = operands[1]
+        if right.axes != (0, None) or len(right.shape) != 1:
+            return self._whole(node, operands)
+        parts = [render(self._exact(node, 0, operands), self.style), render(right, self.style)]
+        return Phrase((self._fill(node, parts),), right.shape, right.axes)
 
 
 def _factor(phrase: Phrase) -> Part:
@@ -337,4 +345,5 @@ _HANDLERS: dict[Op, Callable[[Writer, Node, Operands], Phrase]] = {
     layout.broadcast_op: Writer._broadcast,
     layout.slice_op: Writer._slice,
     reduction.sum_op: Writer._reduction_sum,
+    routine.solve_op: Writer._solve,
 }

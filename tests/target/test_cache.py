@@ -200,6 +200,19 @@ def test_disk_that_cannot_be_written_costs_a_warning(
     assert len(list(directory.iterdir())) == 1
 
 
+def test_directory_does_not_grow_for_ever(directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest kernels make room; the newest stay."""
+    monkeypatch.setattr(cache, "_LARGEST", 200_000)
+    monkeypatch.setattr(cache, "_PRUNE_EVERY", 1)
+    keys = [cache.content_key(str(number)) for number in range(60)]
+    for age, key in enumerate(keys):
+        cache.store(key, ITEM)
+        os.utime(directory / f"{key}.object", (age, age))
+    assert sum(path.stat().st_size for path in directory.iterdir()) <= 200_000
+    assert cache.find(keys[0]) is None
+    assert all(cache.find(key) == ITEM for key in keys[-9:])
+
+
 def write_and_read(number: int, key: str) -> int:
     good = 0
     for turn in range(40):
