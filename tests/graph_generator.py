@@ -60,6 +60,10 @@ class GraphBuilder:
         # Nodes whose values are small multiples of a power of two, computed without rounding.
         self.exact: set[Node] = set()
         self.stream = gx.random.stream(pick.randrange(1000))
+        # Fed, but no part of the graph: it binds every size.
+        sizes = gx.input("sizes", SIZES)
+        for world in self.worlds:
+            world.values[sizes] = np.zeros(world.shape(sizes.shape), np.float32)
 
     # ---- leaves
 

@@ -26,6 +26,7 @@ from graphc.schedule.expand import expand
 from graphc.schedule.memory import lives
 from graphc.schedule.schedule import KernelCall, Routine, Schedule, ScheduledStep
 from graphc.schedule.split import split_reductions
+from graphc.schedule.verify import verify_schedule
 from graphc.target.machine import Machine, machine
 from graphc.target.render import Rendered, render
 from graphc.target.routine_source import routine_source
@@ -117,6 +118,8 @@ def compile(
     if stop == "graph":
         return original
     plan: Schedule = timer.run("schedule", build_schedule, graph)
+    if config.verify_enabled():
+        verify_schedule(plan)
     if stop == "schedule":
         return plan
     rendered = timer.run("render", render_steps, plan)

@@ -64,13 +64,14 @@ def schedule(graph: Graph) -> Schedule:
 def _own_roots(graph: Graph) -> Graph:
     """Every root a value computed by this program: an output that is an input, say, is a copy of
     it."""
-    seen: set[Node] = set()
-    roots = []
+    roots: dict[Node, None] = {}
     for root in graph.roots:
-        borrowed = is_leaf(root) or root.op is item_op or is_view(root) or root in seen
-        roots.append(make(copy_op, (root,)) if borrowed else root)
-        seen.add(root)
-    return graph.with_roots(roots)
+        borrowed = is_leaf(root) or root.op is item_op or is_view(root)
+        own = make(copy_op, (root,)) if borrowed else root
+        while own in roots:  # two outputs are two arrays
+            own = make(copy_op, (own,))
+        roots[own] = None
+    return graph.with_roots(list(roots))
 
 
 def _shared_work(grouping: Grouping, anchors: Anchors) -> set[Node]:
@@ -149,8 +150,9 @@ class Builder:
         for step in self.order:
             for node in self._made_by(step):
                 self.buffers.setdefault(node, self._buffer(node, ARENA))
-        reuse_memory(self.order, self.anchors, self.grouping, self.buffers)
-        steps = [self._step(step) for step in self.order]
+        roots = set(self.graph.roots)
+        reuse_memory(self.order, self.anchors, self.grouping, self.buffers, roots)
+        steps = [made for step in self.order for made in self._steps(step)]
         copies = [
             Copy(self.buffers[new], self.buffers[state])
             for state, new in self.graph.updates
@@ -228,6 +230,14 @@ class Builder:
         return view
 
     # ---- steps
+
+    def _steps(self, step: Step) -> list[ScheduledStep]:
+        made = self._step(step)
+        if isinstance(made, Product) and made.accumulate:
+            addend = self._required(made.nodes[0].inputs[3]).buffer
+            if addend is not made.c.buffer:  # the old value has to stay
+                return [Copy(addend, made.c.buffer), made]
+        return [made]
 
     def _step(self, step: Step) -> ScheduledStep:
         if isinstance(step, Group):

@@ -9,7 +9,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.schedule.analysis import Anchors
 from graphc.schedule.contract import product_op
-from graphc.schedule.group import Group, Grouping, Step, value_indices
+from graphc.schedule.group import Group, Grouping, Step, in_inner_loop, value_indices
 from graphc.schedule.index import Computed
 from graphc.schedule.lower import anchor_demands
 
@@ -134,13 +134,27 @@ def reads_only_in_place(anchors: Anchors, group: Group, old: Node, new: Node) ->
     it."""
     structure = group.structure
     own = value_indices(structure, new)
+    if structure.kind == "across" and new.op.kind == "reduction":
+        return False  # it is cleared before anything is read
     for anchor in group.anchors:
         for node, at in anchor_demands(anchors, group, anchor):
             if anchors.memory_of(node) is not old:
                 continue
-            reduced = anchor.op.kind == "reduction"
-            if node is not old or at != own or group.loop[anchor] > group.loop[new]:
-                return False
-            if structure.kind == "across" and reduced:
+            if node is not old or at != own or _reads(group, anchor) > _writes(group, new):
                 return False
     return True
+
+
+def _reads(group: Group, anchor: Node) -> tuple[int, int]:
+    """When a kernel reads for an anchor: the loop in the row, and the place beside the inner one."""
+    inner = anchor.op.kind == "reduction" or in_inner_loop(group.structure, anchor)
+    return group.loop[anchor], int(inner)
+
+
+def _writes(group: Group, anchor: Node) -> tuple[int, int]:
+    """When a kernel writes an anchor: a row's reduction after the inner loop."""
+    if anchor.op.kind == "reduction":
+        return group.loop[anchor], 2
+    if group.structure.kind == "across":
+        return group.loop[anchor], 0
+    return _reads(group, anchor)

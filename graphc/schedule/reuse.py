@@ -11,15 +11,19 @@ from graphc.schedule.order import reads_only_in_place
 
 
 def reuse_memory(
-    order: list[Step], anchors: Anchors, grouping: Grouping, buffers: dict[Node, Buffer]
+    order: list[Step],
+    anchors: Anchors,
+    grouping: Grouping,
+    buffers: dict[Node, Buffer],
+    kept: set[Node],
 ) -> None:
     """Give results of kernels the buffers of values read for the last time there, where elements
-    line up."""
+    line up. Values in `kept` are needed after all steps."""
     last = _last_reads(order, anchors, grouping)
     taken: set[Buffer] = set()
     for position, step in enumerate(order):
         if isinstance(step, Group):
-            dying = [n for n in _read_in(step, anchors) if last.get(n) == position]
+            dying = [n for n in _read_in(step, anchors) if last.get(n) == position and n not in kept]
             for result in step.anchors:
                 _share(step, result, dying, anchors, buffers, taken)
 

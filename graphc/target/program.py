@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc import config
 from graphc.ir.dim import Dim, Size, product
 from graphc.ir.dim import evaluate as evaluate_dim
 from graphc.ir.node import Node
@@ -21,6 +22,7 @@ from graphc.schedule.buffer import ARENA, CARRIED, CONSTANT, INPUT, Buffer, View
 from graphc.schedule.memory import Life, MemoryPlan, plan
 from graphc.schedule.schedule import Copy, KernelCall, Product, Routine, Schedule, ScheduledStep
 from graphc.schedule.values import CheckNote
+from graphc.schedule.verify import verify_plan
 from graphc.target.blas import gemm_tiles
 from graphc.target.instructions import COLUMNS, Gemm, Opcode, float_bits
 
@@ -87,6 +89,8 @@ class Binder:
     ) -> None:
         self.schedule, self.sizes, self.handles, self.codes = schedule, sizes, handles, codes
         self.plan: MemoryPlan = plan(lives, sizes)
+        if config.verify_enabled():
+            verify_plan(self.plan, sizes)
 
     def value(self, dim: Dim) -> int:
         """A dimension's value."""
