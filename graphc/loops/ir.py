@@ -126,11 +126,12 @@ class Loop:
 
 @dataclass(frozen=True)
 class Check:
-    """The run fails with `code` and `detail` unless the condition holds."""
+    """The run fails with `code` unless the condition holds; `position` and `value` are reported."""
 
     condition: Expression
     code: Expression
-    detail: Expression
+    position: Expression
+    value: Expression
     origin: int = -1
 
 

@@ -47,7 +47,7 @@ def expressions(statement: Statement) -> list[Expression]:
     if isinstance(statement, Store):
         return [statement.index, statement.value]
     if isinstance(statement, Check):
-        return [statement.condition, statement.code, statement.detail]
+        return [statement.condition, statement.code, statement.position, statement.value]
     found = [statement.axis.start, statement.axis.stop]
     for accumulator in statement.accumulators:
         found += [accumulator.value, accumulator.identity]
@@ -109,8 +109,12 @@ def _leaf(statement: Statement, waiting: Waiting) -> Statement:
         index, value = _inline(statement.index, waiting), _inline(statement.value, waiting)
         return replace(statement, index=index, value=value)
     assert isinstance(statement, Check)
-    condition, detail = _inline(statement.condition, waiting), _inline(statement.detail, waiting)
-    return replace(statement, condition=condition, detail=detail)
+    return replace(
+        statement,
+        condition=_inline(statement.condition, waiting),
+        position=_inline(statement.position, waiting),
+        value=_inline(statement.value, waiting),
+    )
 
 
 def _written(statement: Statement) -> set[int]:

@@ -83,7 +83,7 @@ def _block(
             _expression(kernel, statement.value, scope)
             _buffer(kernel, statement.buffer, statement.value.dtype, written=True)
         elif isinstance(statement, Check):
-            for part in (statement.condition, statement.code, statement.detail):
+            for part in (statement.condition, statement.code, statement.position, statement.value):
                 _expression(kernel, part, scope)
         else:
             _loop(kernel, statement, scope, parallel)

@@ -17,6 +17,7 @@ from graphc.rewrite.rule import Context, Rule, rewrite_node, rewrite_pattern
 PHASE = "canonicalize"
 x, y = variables("x y")
 sin, tanh, erf = function(scalar.sin), function(scalar.tanh), function(scalar.erf)
+negative = function(scalar.negative)
 cos, absolute, square = function(scalar.cos), function(scalar.absolute), function(scalar.square)
 
 
@@ -28,7 +29,7 @@ def _operand_order(node: Node, context: Context) -> Node | None:
 
 
 def _negative_constant(node: Node, _: Context) -> Node | None:
-    """x + (-c) is x - c, x - (-c) is x + c, and a negative factor changes a sum into a difference."""
+    """x + (-c) is x - c, x - (-c) is x + c; so too with a negative factor."""
     a, b = node.inputs
     opposite = scalar.subtract if node.op is scalar.add else scalar.add
     if node.op is scalar.add and _positive_part(b) is None:
@@ -84,10 +85,11 @@ def _turned(node: Node) -> Node | None:
 
 def _negative_numerator(node: Node, _: Context) -> Node | None:
     a, b = node.inputs
-    for constant, positive in ((a, lambda c: c / b), (b, lambda c: a / c)):
-        value = number(constant)
-        if value is not None and value < 0:
-            return scalar.negative(positive(const(-value, node.dtype)))
+    above, below = number(a), number(b)
+    if above is not None and above < 0:
+        return scalar.negative(scalar.divide(const(-above, node.dtype), b))
+    if below is not None and below < 0:
+        return scalar.negative(scalar.divide(a, const(-below, node.dtype)))
     return None
 
 
@@ -125,7 +127,7 @@ def _even_or_odd() -> list[Rule]:
 
 
 RULES: tuple[Rule, ...] = (
-    rewrite_pattern("double_negative", PHASE, -(-x), x),
+    rewrite_pattern("double_negative", PHASE, negative(negative(x)), x),
     rewrite_pattern("negative_of_difference", PHASE, -(x - y), y - x),
     rewrite_pattern("add_negative", PHASE, x + -y, x - y),
     rewrite_pattern("subtract_negative", PHASE, x - -y, x + y),
@@ -136,15 +138,17 @@ RULES: tuple[Rule, ...] = (
     rewrite_pattern("multiply_by_minus_one", PHASE, -1 * x, -x),
     rewrite_node(
         "negative_constant", PHASE, "x + -2", "x - 2", (scalar.add, scalar.subtract),
-        _negative_constant, condition="the constant, or the constant factor of a product, is negative",
+        _negative_constant,
+        condition="the constant, or the constant factor of a product, is negative",
     ),
     rewrite_node(
         "negative_of_product", PHASE, "-(2 * x)", "-2 * x", (scalar.negative,), _negated_product,
         condition="one factor is a constant",
     ),
     rewrite_node(
-        "negative_of_scaled_difference", PHASE, "-((x - y) / z)", "(y - x) / z", (scalar.negative,),
-        _negative_of_scaled_difference, condition="x is no constant; also -(z * (x - y)) and both together",
+        "negative_of_scaled_difference", PHASE, "-((x - y) / z)", "(y - x) / z",
+        (scalar.negative,), _negative_of_scaled_difference,
+        condition="x is no constant; also -(z * (x - y)), and both together",
     ),
     rewrite_node(
         "negative_divisor", PHASE, "-2 / x", "-(2 / x)", (scalar.divide,), _negative_numerator,

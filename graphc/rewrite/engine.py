@@ -1,8 +1,8 @@
 """The rewriting engine: rules from a table, applied to every node until none fits.
 
-A node is rewritten after its inputs, and what a rule makes is rewritten in its turn, so the result is a fixed point of
-all rules. The walk keeps its own stack (a chain of 100,000 nodes is as good as one of ten) and a budget: rules that
-undo each other are an error that names them.
+A node is rewritten after its inputs, and what a rule makes is rewritten in its turn, so the result
+is a fixed point of all rules. The walk keeps its own stack (a chain of 100,000 nodes is as good as
+one of ten) and a budget: rules that undo each other are an error that names them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class _Rewriter:
         self, rules: Sequence[Rule], context: Context, budget: int, settled: Collection[Node]
     ) -> None:
         self.rules = rules
-        # Nodes that no rule fitted before: only rules that ask how often a node is used may fit now.
+        # No rule fitted these before: only rules that ask how often a node is used may fit now.
         self.settled = settled
         self.by_root: dict[Op, list[Rule]] = {}
         self.context = context
@@ -119,8 +119,8 @@ class _Rewriter:
     def _looping(self, node: Node) -> None:
         names = list(dict.fromkeys(rule for _, rule in self.pending.values() if rule))
         raise VerificationError(
-            f"rewriting goes in a circle at {brief(node)}: the rules {', '.join(names[-6:])} undo each "
-            f"other; switch one off with disabled=[...].{written_at(node.sites)}"
+            f"rewriting goes in a circle at {brief(node)}: the rules {', '.join(names[-6:])} undo "
+            f"each other; switch one off with disabled=[...].{written_at(node.sites)}"
         )
 
 
@@ -132,7 +132,8 @@ def _fitted(made: Node, node: Node, rule: Rule) -> Node:
     if both_arrays and made.dtype is node.dtype:
         return broadcast_to(made, node.shape)
     raise VerificationError(
-        f"rule {rule.name} made {made.type} from {node.type} in {brief(node)}.{written_at(node.sites)}"
+        f"rule {rule.name} made {made.type} from {node.type} in {brief(node)}."
+        f"{written_at(node.sites)}"
     )
 
 
@@ -178,9 +179,9 @@ def rewrite_nodes(
 def rewrite(graph: Graph, phases: Sequence[str] = PHASES, disabled: Collection[str] = ()) -> Graph:
     """The graph with its outputs and new state values rewritten, in all phases by default.
 
-    `phases` names those to run, in the order of `PHASES`; `disabled` switches off rules or phases by name. The log of
-    the result holds a `Step` for each rule applied. Raises ArgumentError for an unknown name and VerificationError,
-    naming the rules, if rewriting does not end.
+    `phases` names those to run; `disabled` switches off rules or phases by name. The log of the
+    result holds a `Step` for each rule applied. Raises ArgumentError for an unknown name and
+    VerificationError, naming the rules, if rewriting does not end.
     """
     roots, steps = rewrite_nodes(graph.roots, phases, disabled)
     changed = graph.with_roots(roots)

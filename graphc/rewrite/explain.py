@@ -1,6 +1,6 @@
 """Why a node is there: the rules that made it.
 
-The log holds text, not nodes, and is kept beside the nodes that the rules made: it goes when they go.
+The log holds text, not nodes, and is kept beside the nodes that the rules made: it goes with them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from graphc.ir.traverse import topological
 from graphc.ops.source import constant_op
 from graphc.rewrite.pattern import write
 
-# Operations shown below the top of a node's text, and steps kept for a node: enough to recognise the line.
+# Operations shown below the top of a node's text, steps kept for a node, nodes explained at once.
 _LEVELS = 4
 _STEPS = 16
 _NODES = 64

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from graphc.ir.dtype import bool_
 from graphc.ir.node import Node
+from graphc.ir.op import Op
 from graphc.ir.shape import TupleType
 from graphc.ops import composite, indexing, layout, reduction, scalar
 from graphc.ops.elementwise import ElementwiseOp, cast_op
 from graphc.ops.source import constant_op, size_op
 
 _DEPTH = 6
-# Operations that move or repeat elements, or choose some: the signs of the result are those of the operand.
+# Operations that move, repeat or choose elements: the signs of the result are the operand's.
 _SELECTING = frozenset(
     [layout.reshape_op, layout.transpose_op, layout.broadcast_op, layout.slice_op, indexing.pick_op]
 )
@@ -49,13 +50,17 @@ def is_float(node: Node) -> bool:
     return not isinstance(node.type, TupleType) and node.type.dtype.is_float
 
 
+def _has(op: Op, name: str) -> bool:
+    return isinstance(op, ElementwiseOp) and name in op.properties
+
+
 def is_positive(node: Node, depth: int = _DEPTH) -> bool:
-    """Whether exact arithmetic gives a number > 0 for every finite input (floats may underflow to 0)."""
+    """Whether exact arithmetic gives a number > 0 for every finite input (floats may underflow)."""
     value = number(node)
     if value is not None:
         return value > 0
     op = node.op
-    if op is composite.softmax_op or (isinstance(op, ElementwiseOp) and "positive" in op.properties):
+    if op is composite.softmax_op or _has(op, "positive"):
         return True
     if depth == 0:
         return False
@@ -77,9 +82,7 @@ def is_nonnegative(node: Node, depth: int = _DEPTH) -> bool:
     if value is not None:
         return value >= 0
     op = node.op
-    if op in _BOUNDED or (isinstance(op, ElementwiseOp) and "nonnegative" in op.properties):
-        return True
-    if op is composite.softmax_op:
+    if op in _BOUNDED or op is composite.softmax_op or _has(op, "nonnegative"):
         return True
     if depth == 0:
         return False

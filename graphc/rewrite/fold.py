@@ -1,4 +1,4 @@
-"""Constant folding: what depends on constants alone is computed once, exactly as the interpreter computes it."""
+"""Constant folding: what depends on constants alone is computed once, as the interpreter would."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _fold(node: Node, _: Context) -> Node | None:
 
 
 def _is_reciprocal(node: Node) -> bool:
-    """1 / 32 waits to become the denominator of a product: (a - y) / 32 reads better than 0.03125 * (a - y)."""
+    """1 / 32 waits to become a denominator: (a - y) / 32 reads better than 0.03125 * (a - y)."""
     if node.op is not scalar.divide:
         return False
     a, b = map(number, node.inputs)
@@ -49,7 +49,7 @@ def _is_reciprocal(node: Node) -> bool:
 
 def _uniform(node: Node, _: Context) -> Node | None:
     array = constant_value(node)
-    if array is None or array.size <= 1:
+    if array is None or array.size == 0 or array.ndim == 0:
         return None
     if array.tobytes() != array.reshape(-1)[:1].tobytes() * array.size:
         return None

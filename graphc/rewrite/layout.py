@@ -65,7 +65,7 @@ def _layout_of_uniform(node: Node, _: Context) -> Node | None:
 
 
 def unrepeated(node: Node) -> Node:
-    """The operand without a repetition, or new leading axes, that broadcasting would supply anyway."""
+    """The operand without repetition or new leading axes: broadcasting supplies them anyway."""
     while True:
         if node.op is broadcast_op or (node.op is reshape_op and _adds_leading_axes(node)):
             node = node.inputs[0]
@@ -99,7 +99,9 @@ def _reshape_of_reduction(node: Node, _: Context) -> Node | None:
 def _full_reduction(node: Node, _: Context) -> Node | None:
     if not node.attrs["keepdims"] or len(node.attrs["axes"]) < node.inputs[0].ndim:
         return None
-    return broadcast_to(make(node.op, node.inputs, axes=node.attrs["axes"], keepdims=False), node.shape)
+    return broadcast_to(
+        make(node.op, node.inputs, axes=node.attrs["axes"], keepdims=False), node.shape
+    )
 
 
 def _total_of_layout(node: Node, _: Context) -> Node | None:

@@ -1,4 +1,4 @@
-"""Losses: the usual spellings of the two cross-entropies become the one that neither overflows nor takes log(0)."""
+"""Losses: the usual spellings of the two cross-entropies become the one that is stable."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The canonical order of the operands of commutative operations.
 
-The order is that of structure: it depends neither on addresses nor on hash seeds. Sums read variables before
-constants, products constants before scalars before arrays.
+The order is that of structure: it depends neither on addresses nor on hash seeds. Sums read
+variables before constants, products constants before scalars before arrays.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Order:
         return known
 
     def _structure(self, node: Node) -> tuple[Token, ...]:
-        """The first tokens of the node's expression, operation before operands, from left to right."""
+        """The first tokens of the expression, operation before operands, from left to right."""
         tokens: list[Token] = []
         known = self._tokens
         stack = [node]

@@ -79,7 +79,9 @@ class Apply(Pattern):
 
     __slots__ = ("attrs", "inputs", "op")
 
-    def __init__(self, op: Op, inputs: tuple[Pattern, ...], attrs: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, op: Op, inputs: tuple[Pattern, ...], attrs: Mapping[str, str] | None = None
+    ) -> None:
         self.op = op
         self.inputs = inputs
         self.attrs = dict(attrs or {})

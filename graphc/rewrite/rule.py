@@ -62,9 +62,7 @@ def rewrite_pattern(
                 return build(result, bound, node.dtype)
         return None
 
-    return Rule(
-        name, phase, text(pattern), text(result), (pattern.op,), apply, condition, changes
-    )
+    return Rule(name, phase, text(pattern), text(result), (pattern.op,), apply, condition, changes)
 
 
 def rewrite_node(

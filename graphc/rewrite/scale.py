@@ -103,7 +103,9 @@ def _sum_of_repeated(node: Node, _: Context) -> Node | None:
         total = make(node.op, (total,), axes=rest, keepdims=True)
     if not node.attrs["keepdims"]:
         total = reshape(total, tuple(d for axis, d in enumerate(total.shape) if axis not in axes))
-    return scalar.multiply(size(count_of(shape, counted), node.dtype), broadcast_to(total, node.shape))
+    return scalar.multiply(
+        size(count_of(shape, counted), node.dtype), broadcast_to(total, node.shape)
+    )
 
 
 def _mean_of_uniform(node: Node, _: Context) -> Node | None:

@@ -25,7 +25,9 @@ def check_table(rules: tuple[Rule, ...]) -> None:
     repeated = sorted({name for name in names if names.count(name) > 1 or name in PHASES})
     unknown = sorted({rule.name for rule in rules if rule.phase not in PHASES})
     if repeated or unknown:
-        raise VerificationError(f"rewrite rules: repeated names {repeated}, unknown phases in {unknown}")
+        raise VerificationError(
+            f"rewrite rules: repeated names {repeated}, unknown phases in {unknown}"
+        )
 
 
 check_table(RULES)
@@ -35,7 +37,12 @@ def table_text(rules: tuple[Rule, ...] = RULES) -> str:
     """The rules as Markdown tables, one for each phase."""
     lines: list[str] = []
     for phase in PHASES:
-        lines += [f"### {phase}", "", "| rule | from | to | where | may change |", "|---|---|---|---|---|"]
+        lines += [
+            f"### {phase}",
+            "",
+            "| rule | from | to | where | may change |",
+            "|---|---|---|---|---|",
+        ]
         for rule in rules:
             if rule.phase == phase:
                 cells = (f"`{rule.name}`", _code(rule.pattern), _code(rule.result))

@@ -101,7 +101,8 @@ class Anchors:
         )
 
     def memory_of(self, node: Node) -> Node:
-        """The node whose memory a reshape reads; the node itself for any other, or if it is stored."""
+        """The node whose memory a reshape reads; the node itself for any other, or if it is
+        stored."""
         while node.op is reshape_op and node not in self.stored:
             node = node.inputs[0]
         return node

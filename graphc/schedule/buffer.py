@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from graphc.ir.dim import Dim, is_nonnegative, product
 from graphc.ir.dtype import DType
@@ -113,7 +114,13 @@ def matrix_layout(view: View) -> tuple[bool, Dim] | None:
 
 def _one_batch_stride(view: View) -> bool:
     """Whether the axes before the last two can be walked as one."""
-    shape, strides = view.shape[:-2], view.strides[:-2]
+    axes = batch_axes(view)
     return all(
-        strides[axis] == strides[axis + 1] * shape[axis + 1] for axis in range(len(shape) - 1)
+        view.strides[axis] == view.strides[after] * view.shape[after]
+        for axis, after in pairwise(axes)
     )
+
+
+def batch_axes(view: View) -> list[int]:
+    """The axes before the last two along which there is more than one matrix."""
+    return [axis for axis in range(len(view.shape) - 2) if view.shape[axis] != 1]

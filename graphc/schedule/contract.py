@@ -32,7 +32,8 @@ def _infer(inputs: tuple[Node, ...], attrs: Attributes) -> TensorType:
 
 
 def _reference(attrs: Attributes, a: Any, b: Any, scale: Any, *addend: Any) -> Any:
-    product = scale * np.matmul(a, b)
+    # A sum of nothing is 0 whatever its scale, as in BLAS.
+    product = (scale if a.shape[-1] else np.ones_like(scale)) * np.matmul(a, b)
     return addend[0] + product if addend else product
 
 

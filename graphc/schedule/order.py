@@ -146,7 +146,8 @@ def reads_only_in_place(anchors: Anchors, group: Group, old: Node, new: Node) ->
 
 
 def _reads(group: Group, anchor: Node) -> tuple[int, int]:
-    """When a kernel reads for an anchor: the loop in the row, and the place beside the inner one."""
+    """When a kernel reads for an anchor: the loop in the row, and the place beside the inner
+    one."""
     inner = anchor.op.kind == "reduction" or in_inner_loop(group.structure, anchor)
     return group.loop[anchor], int(inner)
 

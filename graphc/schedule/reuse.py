@@ -23,7 +23,9 @@ def reuse_memory(
     taken: set[Buffer] = set()
     for position, step in enumerate(order):
         if isinstance(step, Group):
-            dying = [n for n in _read_in(step, anchors) if last.get(n) == position and n not in kept]
+            dying = [
+                n for n in _read_in(step, anchors) if last.get(n) == position and n not in kept
+            ]
             for result in step.anchors:
                 _share(step, result, dying, anchors, buffers, taken)
 

@@ -272,7 +272,7 @@ class Values:
              Apply("less", (value, length), "bool")), "bool"), scope, index.node)  # fmt: skip
         code = self.arguments.scalar("int64", CheckNote(index.node, index.length))
         place = self._linear(index.at, row_major_strides(index.node.shape), 0)
-        scope.statements.append(Check(inside, code, _detail(place, value), self.origin(index.node)))
+        scope.statements.append(Check(inside, code, place, value, self.origin(index.node)))
         safe = Apply("where", (inside, value, Constant(0, "int64")), "int64")
         scope.known[index] = self.named("place", safe, scope, index.node)
         return scope.known[index]
@@ -374,11 +374,3 @@ class Values:
 def elements_of(dims: tuple[Dim, ...]) -> Dim:
     """The number of indices of a nest of axes."""
     return product(dims)
-
-
-def _detail(place: Expression, value: Expression) -> Expression:
-    """The position and the value of a bad index in one word: position * 2**32 + value + 2**31."""
-    low = Apply("maximum", (value, Constant(-(2**31), "int64")), "int64")
-    low = Apply("minimum", (low, Constant(2**31 - 1, "int64")), "int64")
-    high = Apply("multiply", (place, Constant(2**32, "int64")), "int64")
-    return Apply("add", (high, Apply("add", (low, Constant(2**31, "int64")), "int64")), "int64")

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from graphc.errors import CompileError
+from graphc.ops import philox
 from graphc.target import blas, cache, engine, loader
 
 KERNEL_ABI = "void kernel(int64 lo, int64 hi, int64* argv, int64* context); 1"
@@ -41,7 +42,8 @@ def _environment() -> str:
     The modules of this room say what a primitive means, so their content is part of it.
     """
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
+    # Philox is written on a lower floor, where the interpreter needs it too.
+    for path in (*sorted(Path(__file__).parent.glob("*.py")), Path(philox.__file__)):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     versions = [f"{name} {importlib.metadata.version(name)}" for name in ("numba", "llvmlite")]
     return "\n".join([KERNEL_ABI, digest.hexdigest(), *versions, engine.description()])

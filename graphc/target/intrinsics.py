@@ -246,17 +246,42 @@ def fail(typing_context: Any, words: Any, code: Any, detail: Any) -> Any:
     """Record a failure in the context; the first one of a kernel stays."""
 
     def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        status = builder.gep(args[0], [INT64(STATUS)], inbounds=True)
-        before = builder.load(status)
-        _mark(builder, before, _CONTEXT_SLOT)
-        with cgutils.if_unlikely(builder, builder.icmp_signed("==", before, INT64(0))):
-            for word, position in ((STATUS, 1), (DETAIL, 2)):
-                place = builder.gep(args[0], [INT64(word)], inbounds=True)
-                value = context.cast(builder, args[position], signature.args[position], types.int64)
-                _mark(builder, builder.store(value, place), _CONTEXT_SLOT)
+        words = [
+            context.cast(builder, args[position], signature.args[position], types.int64)
+            for position in (1, 2)
+        ]
+        _record_failure(builder, args[0], *words)
         return context.get_dummy_value()
 
     return types.none(TABLE, code, detail), emit
+
+
+@_intrinsic
+def fail_index(typing_context: Any, words: Any, code: Any, position: Any, value: Any) -> Any:
+    """Record that the index `value` at `position` is out of range."""
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        number, place, index = (
+            context.cast(builder, args[at], signature.args[at], types.int64) for at in (1, 2, 3)
+        )
+        least, most = INT64(-(2**31)), INT64(2**31 - 1)
+        index = builder.select(builder.icmp_signed("<", index, least), least, index)
+        index = builder.select(builder.icmp_signed(">", index, most), most, index)
+        low = builder.sub(index, least)
+        _record_failure(builder, args[0], number, builder.add(builder.shl(place, INT64(32)), low))
+        return context.get_dummy_value()
+
+    return types.none(TABLE, code, position, value), emit
+
+
+def _record_failure(builder: Any, words: Any, code: Any, detail: Any) -> None:
+    status = builder.gep(words, [INT64(STATUS)], inbounds=True)
+    before = builder.load(status)
+    _mark(builder, before, _CONTEXT_SLOT)
+    with cgutils.if_unlikely(builder, builder.icmp_signed("==", before, INT64(0))):
+        for word, value in ((STATUS, code), (DETAIL, detail)):
+            place = builder.gep(words, [INT64(word)], inbounds=True)
+            _mark(builder, builder.store(value, place), _CONTEXT_SLOT)
 
 
 # --- linear algebra ------------------------------------------------------------------------------
@@ -330,6 +355,7 @@ def _memory_primitives() -> dict[str, Callable[..., Any]]:
         "integer": integer,
         "context_word": context_word,
         "fail": fail,
+        "fail_index": fail_index,
         "lu_factor": lu_factor,
         "lu_solve": lu_solve,
     }

@@ -103,6 +103,16 @@ def fail(context: int, code: int, detail: int) -> None:
         ctypes.c_int64.from_address(context + CELL).value = int(detail)
 
 
+def index_detail(position: int, value: int) -> int:
+    """The word that reports an index: position * 2**32 + value + 2**31, value cut to int32."""
+    return (int(position) << 32) + min(max(int(value), -(2**31)), 2**31 - 1) + 2**31
+
+
+def fail_index(context: int, code: int, position: int, value: int) -> None:
+    """Note that the index `value` at `position` is out of range, unless a failure is there."""
+    fail(context, code, index_detail(position, value))
+
+
 def _cast(name: str) -> Callable[[Any], Any]:
     dtype = np.dtype("bool" if name == "boolean" else name)
 
@@ -267,7 +277,7 @@ PRIMITIVES: dict[str, Callable[..., Any]] = {
     **{
         function.__name__: function
         for function in (
-            integer, float32_value, float64_value, context_word, fail,
+            integer, float32_value, float64_value, context_word, fail, fail_index,
             divide, floor_divide, remainder, logical_and, logical_or, logical_not, select,
             maximum, minimum, maximum_reassociating, minimum_reassociating,
             add_reassociating, multiply_reassociating, absolute, sign, floor, ceil, isnan, isfinite,

@@ -18,7 +18,7 @@ from graphc.ir.dim import evaluate as evaluate_dim
 from graphc.ir.node import Node
 from graphc.ops.evaluate import evaluate_static
 from graphc.ops.source import constant_value
-from graphc.schedule.buffer import ARENA, CARRIED, CONSTANT, INPUT, Buffer, View, matrix_layout
+from graphc.schedule.buffer import ARENA, CARRIED, CONSTANT, INPUT, Buffer, View, batch_axes, matrix_layout
 from graphc.schedule.memory import Life, MemoryPlan, plan
 from graphc.schedule.schedule import Copy, KernelCall, Product, Routine, Schedule, ScheduledStep
 from graphc.schedule.values import CheckNote
@@ -208,7 +208,7 @@ class Binder:
         row[Gemm.LDA] = max(self.value(a_layout[1]), 1)
         row[Gemm.LDB] = max(self.value(b_layout[1]), 1)
         row[Gemm.LDC] = max(n, 1)
-        row[Gemm.TILE_M], row[Gemm.TILE_N] = gemm_tiles(m, n, k, dtype, batch)
+        row[Gemm.TILE_M], row[Gemm.TILE_N] = gemm_tiles(m, n, k, dtype, max(batch, 1))
         row[Gemm.BATCH] = batch
         row[Gemm.STRIDE_A] = self._batch_stride(a)
         row[Gemm.STRIDE_B] = self._batch_stride(b)
@@ -220,7 +220,8 @@ class Binder:
 
     def _batch_stride(self, view: View) -> int:
         """The distance between matrices; the batch axes before the last must follow from it."""
-        return self.value(view.strides[-3]) if len(view.shape) > 2 else 0
+        axes = batch_axes(view)
+        return self.value(view.strides[axes[-1]]) if axes else 0
 
     def _routine(self, step: Routine) -> None:
         sizes = [self.value(dim) for dim in step.operands[0].shape[:1]]

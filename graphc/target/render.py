@@ -111,9 +111,9 @@ class _Renderer:
     def _check(self, check: Check, depth: int) -> None:
         negated = self.call("logical_not")
         self._line(depth, f"if {negated}({self.text(check.condition)}):", check.origin)
-        failed = self.call("fail")
-        code, detail = self.text(check.code), self.text(check.detail)
-        self._line(depth + 1, f"{failed}(context, {code}, {detail})", check.origin)
+        failed = self.call("fail_index")
+        parts = ", ".join(map(self.text, (check.code, check.position, check.value)))
+        self._line(depth + 1, f"{failed}(context, {parts})", check.origin)
 
     def _loop(self, loop: Loop, depth: int) -> None:
         for accumulator in loop.accumulators:

@@ -1,7 +1,7 @@
-"""Arranges a graph as assignments: which nodes get a line and a name of their own, and in which order.
+"""Arranges a graph as assignments: which nodes get a line and a name of their own, and their order.
 
-A line of its own goes to what is used more than once, unless it is shorter than a name, and to what would make
-a line too long. Everything else is written where it is used.
+A line of its own goes to what is used more than once, unless it is as short as a name, and to what
+would make a line too long. Everything else is written where it is used.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _SHORT = 12  # a text that is not longer is not worth a name
 
 @dataclass(frozen=True)
 class Line:
-    """One assignment. The name is empty for the one unnamed result of a graph without other lines."""
+    """One assignment. A single result, without a name and other lines, has an empty name."""
 
     name: str
     node: Node
@@ -40,7 +40,7 @@ class Line:
 class Arrangement:
     """A graph as assignments, in an order in which each name is known before it is used."""
 
-    leaves: list[Node] = field(default_factory=list)  # written by a name that is explained elsewhere
+    leaves: list[Node] = field(default_factory=list)  # written by a name, explained elsewhere
     lines: list[Line] = field(default_factory=list)
     names: dict[Node, str] = field(default_factory=dict)
     order: list[Node] = field(default_factory=list)

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from graphc.errors import ArgumentError
 from graphc.ir.node import Node
 from graphc.ir.site import at_user_line
-from graphc.view.arrange import Arrangement, Shown, arrange
+from graphc.view.arrange import Arrangement, Shown, arrange, walk
 from graphc.view.phrase import Phrase
 from graphc.view.style import LatexStyle
 from graphc.view.writer import Writer
 
 # A line of LaTeX is about as wide as a line of text of so many characters.
-_WIDTH = 72
+WIDTH = 72
+_LARGEST_SHOWN = 2000
 
 
 @at_user_line
@@ -30,7 +31,15 @@ def latex(y: Shown, names: Mapping[str, Node] | None = None, limit: int = 40) ->
     """
     if limit < 2:
         raise ArgumentError(f"latex: expected limit >= 2, got {limit}")
-    return arranged_latex(arrange(y, names, _WIDTH), limit)
+    return arranged_latex(arrange(y, names, WIDTH), limit)
+
+
+def repr_latex(node: Node) -> str:
+    """What a notebook shows for a node where it shows LaTeX."""
+    count = len(walk([node], {}))
+    if count > _LARGEST_SHOWN:
+        return rf"$\text{{a graph of {count:,} nodes}}$"
+    return rf"$\displaystyle {latex(node)}$"
 
 
 def arranged_latex(arranged: Arrangement, limit: int) -> str:

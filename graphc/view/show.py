@@ -36,13 +36,13 @@ def show(
 ) -> Listing:
     """A graph as mathematics: a formula, or a listing with shapes and the user's lines.
 
-    Args: `y`, a node, several, a dictionary from names to nodes, or a `Graph`; `names` maps names to nodes, which
-    are then written by name; `width`, about how many characters a formula may take; `limit`, how many
-    lines are shown before those in the middle are left out.
+    Args: `y`, a node, several, a dictionary from names to nodes, or a `Graph`; `names` maps names
+    to nodes, which are then written by name; `width`, about how many characters a formula may
+    take; `limit`, how many lines are shown before those in the middle are left out.
 
-    Written is what a lecturer writes, equal to the graph in exact arithmetic: factors of 1 are left out,
-    scalars drawn out of matrix products, axes of length 1 hidden where broadcasting adds them. The
-    graph to the letter is `graphc.ir.text.to_text`.
+    Written is what a lecturer writes, equal to the graph in exact arithmetic: factors of 1 are left
+    out, scalars drawn out of matrix products, axes of length 1 hidden where broadcasting adds them.
+    `gx.to_text` writes a graph to the letter.
 
     >>> from graphc.ops import input, square, sum
     >>> from graphc.grad.reverse import grad
@@ -72,26 +72,27 @@ def _assignment(name: str, text: str) -> str:
 
 
 def _listing(arranged: Arrangement, width: int, limit: int) -> str:
-    style = TextStyle()
-    rows = []
-    for node in arranged.leaves:
-        role = node.declaration.role if node.declaration is not None else "given"
-        rows.append(("", f"{style.symbol(arranged.names[node])}: {_ROLES.get(role, role)}", node))
+    rows = [("", _leaf_text(arranged.names[node], node), node) for node in arranged.leaves]
     for number, line in enumerate(arranged.lines, start=1):
         rows.append((str(number), _assignment(line.name, line.text), line.node))
     left_out = len(rows) - limit
     shown = rows if left_out <= 0 else [*rows[: limit // 2], *rows[-(limit - limit // 2) :]]
-    margin = max(len(number) for number, _, _ in shown)
+    margin = len(str(len(arranged.lines)))
     column = min(width, max(len(text) for _, text, _ in shown))
     types = max(len(_type_text(node)) for _, _, node in shown)
     lines = []
-    for number, text, node in shown:
+    for place, text, node in shown:
         site = str(node.sites[0]) if node.sites else ""
         end = f"{_type_text(node):<{types}}  {site}".rstrip()
-        lines.append(f"{number:>{margin}}  {text:<{column}}  {end}")
+        lines.append(f"{place:>{margin}}  {text:<{column}}  {end}")
     if left_out > 0:
         lines.insert(limit // 2, f"{'':>{margin}}  ... {left_out:,} more lines ...")
     return "\n".join(lines)
+
+
+def _leaf_text(name: str, node: Node) -> str:
+    role = node.declaration.role if node.declaration is not None else "given"
+    return f"{TextStyle().symbol(name)}: {_ROLES.get(role, role)}"
 
 
 _ROLES = {

@@ -1,0 +1,109 @@
+"""The `graphc` command: finds the subcommand, runs it, and turns what goes wrong into exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import io
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+
+from graphc import __version__
+from graphc.errors import GraphcError
+from graphc.ir.site import user_sites, written_at
+
+# What shells expect of a command that ended by Ctrl-C, or whose reader went away: 128 + the signal.
+INTERRUPTED, BROKEN_PIPE = 130, 141
+WRONG_USE = 2
+
+
+@dataclass(frozen=True)
+class Command:
+    """A subcommand: the module whose `main(arguments)` runs it, imported when it is asked for."""
+
+    module: str
+    summary: str
+
+
+COMMANDS = {
+    "train": Command("graphc.cli.train", "train a network on handwritten digits, and show each stage"),
+    "show": Command("graphc.cli.show", "print a graph of your file, or its derivative"),
+    "source": Command("graphc.cli.source", "print the code that a graph of your file is compiled to"),
+    "bench": Command("graphc.bench.command", "compare the speed with other frameworks"),
+}  # fmt: skip
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `graphc` with these arguments, by default those of the process; the exit code.
+
+    0: done; 1: what was to be run failed; 2: wrong use or bad input, explained on standard error;
+    130: stopped by Ctrl-C; 141: whoever read the output stopped reading.
+    """
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    _let_output_be_written()
+    try:
+        code = _run(given)
+        sys.stdout.flush()
+    except GraphcError as error:
+        return _fail(given, error)
+    except KeyboardInterrupt:
+        print("\ngraphc: stopped", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # What is still buffered has no reader; without this, Python would complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+    return code
+
+
+def _run(given: list[str]) -> int:
+    parser = _parser()
+    if not given:
+        parser.print_help()
+        return 0
+    first, rest = given[0], given[1:]
+    if first == "help" and rest[:1] and rest[0] in COMMANDS:
+        first, rest = rest[0], ["--help"]
+    if first in COMMANDS:
+        code: int = import_module(COMMANDS[first].module).main(rest)
+        return code
+    parser.parse_args([] if first == "help" else [first])
+    if first == "help":
+        parser.print_help()
+        return 0
+    near = difflib.get_close_matches(first, COMMANDS, n=1)
+    meant = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(COMMANDS)}"
+    parser.error(f"unknown command {first!r}: {meant}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:<{width}}  {command.summary}" for name, command in COMMANDS.items()]
+    parser = argparse.ArgumentParser(
+        prog="graphc",
+        usage="graphc COMMAND ...",
+        description="Turns a symbolic model into native code.",
+        epilog="\n".join(["commands:", *lines, "", "Begin with: graphc train"]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"graphc {__version__}")
+    parser.add_argument("command", nargs="?", help=argparse.SUPPRESS)
+    return parser
+
+
+def _fail(given: list[str], error: GraphcError) -> int:
+    """Say what is wrong. The line that runs this command is not one that the user wrote."""
+    message = str(error).removesuffix(written_at(user_sites()))
+    print(f"graphc {given[0]}: error: {message}", file=sys.stderr)
+    return WRONG_USE
+
+
+def _let_output_be_written() -> None:
+    """Signs that the terminal's encoding does not have become question marks, not exceptions."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
