@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from graphc.cli.files import write_text
 from graphc.errors import ArgumentError
 
 # The rate at the end of a run where it falls, as a part of the rate at its beginning.
@@ -121,7 +121,7 @@ def write_program(wanted: Path, text: str) -> Path:
     try:
         for path in _free_names(wanted):
             if not os.path.lexists(path):
-                _write(path, text)
+                write_text(path, text)
                 return path
             if path.is_file() and path.read_bytes() == text.encode():
                 return path
@@ -138,16 +138,3 @@ def _free_names(wanted: Path) -> Iterator[Path]:
     while True:
         yield wanted.with_name(f"{wanted.stem}-{number}{wanted.suffix}")
         number += 1
-
-
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f".graphc-{os.urandom(6).hex()}.tmp")
-    try:
-        with temporary.open("x", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()

@@ -13,20 +13,20 @@ import numpy as np
 
 from graphc.compiler.loop import run_loop
 from graphc.compiler.report import MemoryReport, explain, source_text
+from graphc.compiler.slot import Slot
 from graphc.errors import ArgumentError, ShapeError
 from graphc.ir.dim import Size, size_names
 from graphc.ir.dim import evaluate as evaluate_dim
 from graphc.ir.graph import Graph
 from graphc.ir.node import Declaration, Node
-from graphc.ops.evaluate import as_argument, bind_sizes
+from graphc.ops.evaluate import as_argument, bind_sizes, check_sizes
 from graphc.schedule.memory import Life
 from graphc.schedule.schedule import Schedule, ScheduledStep
 from graphc.target.instance import Instance
 from graphc.target.machine import Machine
 
-# Arguments up to this size are copied to a place whose address is known: faster than asking for
-# theirs.
-_SMALL_BYTES = 16_384
+# Each set of sizes has an arena of its own; those of the sizes first used are dropped beyond this.
+_MOST_SIZES = 16
 
 
 @dataclass(frozen=True)
@@ -47,31 +47,6 @@ class CompiledKernel:
     seconds: float
     from_cache: bool
     steps: list[tuple[ScheduledStep, tuple[int, ...]]] = field(default_factory=list)
-
-
-class _Slot:
-    """One bound instance with its small arguments and results in place."""
-
-    __slots__ = ("copied", "instance", "results", "shapes", "writers")
-
-    def __init__(
-        self, instance: Instance, arrays: list[np.ndarray], outputs: list[tuple[Any, Any]]
-    ) -> None:
-        self.instance = instance
-        self.copied: list[np.ndarray | None] = []
-        self.results: list[np.ndarray | None] = []
-        self.shapes = outputs
-        for position, array in enumerate(arrays):
-            small = array.nbytes <= _SMALL_BYTES
-            self.copied.append(np.empty(array.shape, array.dtype) if small else None)
-            if small:
-                instance.registers[position] = self.copied[-1].ctypes.data  # type: ignore[union-attr]
-        for position, (shape, dtype) in enumerate(outputs, start=len(arrays)):
-            empty = np.empty(shape, dtype)
-            small = empty.nbytes <= _SMALL_BYTES
-            self.results.append(empty if small else None)
-            if small:
-                instance.registers[position] = empty.ctypes.data
 
 
 class Function:
@@ -98,7 +73,7 @@ class Function:
         self.kernels, self.phases, self.target = kernels, phases, machine.name
         self.lives, self.handles, self.machine = schedule_lives, handles, machine
         self.single = single
-        self._slots: dict[Any, list[_Slot]] = {}
+        self._slots: dict[Any, list[Slot]] = {}
         self._steps = itertools.count()
         self._lock = threading.Lock()
         self._locks = _locks(schedule)
@@ -150,48 +125,32 @@ class Function:
         """The outputs for these inputs; updates have been applied when it returns."""
         if named or len(args) != len(self._inputs):
             args = self._by_name(args, named)
-        arrays = []
-        for value, (node, dtype) in zip(args, self._inputs, strict=True):
-            plain = type(value) is np.ndarray and value.dtype == dtype and value.flags.c_contiguous
-            arrays.append(value if plain else self.argument(node, value))
-        key = tuple(array.shape for array in arrays)
+        arrays = [
+            value
+            if type(value) is np.ndarray and value.dtype is dtype
+            else self.argument(node, value)
+            for value, (node, dtype) in zip(args, self._inputs, strict=True)
+        ]
+        key = tuple([array.shape for array in arrays])
         free = self._slots.get(key)
-        slot = self._take(free) or self._bind(arrays, key)
         try:
-            return self._run(slot, arrays)
-        finally:
-            self._slots[key].append(slot)
-
-    def _take(self, free: list[_Slot] | None) -> _Slot | None:
-        try:
-            return free.pop() if free else None
+            slot = free.pop() if free else self._bind(arrays, key)
         except IndexError:  # another thread took the last one
-            return None
-
-    def _run(self, slot: _Slot, arrays: list[np.ndarray]) -> Any:
-        registers = slot.instance.registers
-        for position, (array, place) in enumerate(zip(arrays, slot.copied, strict=True)):
-            if place is None:
-                registers[position] = array.ctypes.data
+            slot = self._bind(arrays, key)
+        step = next(self._steps)
+        try:
+            if self._locks:
+                with self.locked():
+                    results = slot.run(arrays, step)
             else:
-                place[...] = array
-        fresh: list[np.ndarray] = []
-        for position, (place, (shape, dtype)) in enumerate(
-            zip(slot.results, slot.shapes, strict=True), start=len(arrays)
-        ):
-            if place is None:
-                fresh.append(np.empty(shape, dtype))
-                registers[position] = fresh[-1].ctypes.data
-        with self.locked():
-            slot.instance.run(next(self._steps))
-        large = iter(fresh)
-        results = [next(large) if place is None else place[()] if not shape else place.copy()
-                   for place, (shape, _) in zip(slot.results, slot.shapes,
-                   strict=True)]  # fmt: skip
+                results = slot.run(arrays, step)
+        finally:
+            self._slots.setdefault(key, []).append(slot)
         return results[0] if self.single else tuple(results)
 
     @contextmanager
-    def _hold(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
+        """Holds the locks of every parameter and state that this function uses."""
         for lock in self._locks:
             lock.acquire()
         try:
@@ -200,9 +159,6 @@ class Function:
             for lock in reversed(self._locks):
                 lock.release()
 
-    def locked(self) -> Any:
-        """Holds the locks of every parameter and state that this function uses."""
-        return self._hold() if self._locks else _FREE
 
     def argument(self, node: Node, value: Any) -> np.ndarray:
         """A value as the contiguous array that an input takes."""
@@ -212,7 +168,7 @@ class Function:
             self.casts[node.name] = f"{given} -> {array.dtype}"
         if array.ndim != node.ndim:
             bind_sizes([(node, array.shape)])
-        return np.ascontiguousarray(array).reshape(array.shape)
+        return array
 
     def _by_name(self, args: tuple[Any, ...], named: Mapping[str, Any]) -> tuple[Any, ...]:
         names = [node.name for node in self.inputs]
@@ -240,16 +196,18 @@ class Function:
             for name in _names(node):
                 if name not in sizes:
                     raise ShapeError(f"the size {name!r} is not known: no input has it")
+        check_sizes(self.original.nodes, sizes)
         return sizes
 
-    def _bind(self, arrays: list[np.ndarray], key: Any) -> _Slot:
+    def _bind(self, arrays: list[np.ndarray], key: Any) -> Slot:
         sizes = self.sizes_of(arrays)
         with self._lock:
-            self._slots.setdefault(key, [])
+            while len(self._slots) >= _MOST_SIZES:
+                del self._slots[next(iter(self._slots))]
         self.last_sizes = sizes
         instance = Instance(self.schedule, self.lives, sizes, self.handles, self.machine)
         outputs = [(self.output_shape(node, sizes), node.dtype.numpy) for node in self.outputs]
-        return _Slot(instance, arrays, outputs)
+        return Slot(instance, arrays, outputs)
 
     def output_shape(self, node: Node, sizes: Mapping[str, int]) -> tuple[int, ...]:
         """The shape of an output for given sizes."""
@@ -280,20 +238,25 @@ class Function:
         """
         return run_loop(self, data, batch_size, epochs, seed, shuffle, first_epoch, on_progress)
 
+    @property
+    def step(self) -> int:
+        """The number of the next call or step of a loop, which is what random draws see."""
+        with self._lock:
+            upcoming = next(self._steps)
+            self._steps = itertools.count(upcoming)
+            return upcoming
+
+    @step.setter
+    def step(self, number: int) -> None:
+        with self._lock:
+            self._steps = itertools.count(int(number))
+
     def take_steps(self, count: int) -> int:
         """Reserve `count` step numbers for random draws; the first of them."""
-        first = next(self._steps)
-        self._steps = itertools.count(first + count)
-        return first
-
-
-class _Free:
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *_: object) -> None: ...
-
-
-_FREE = _Free()
+        with self._lock:
+            first = next(self._steps)
+            self._steps = itertools.count(first + count)
+            return first
 
 
 def _locks(schedule: Schedule) -> list[Any]:

@@ -67,7 +67,8 @@ def _arrays(function: Function, data: Any) -> tuple[np.ndarray, ...]:
         names = ", ".join(node.name for node in inputs)
         raise ArgumentError(f"loop: expected {len(inputs)} array(s) ({names}), got {len(given)}")
     arrays = tuple(
-        function.argument(node, value) for node, value in zip(inputs, given, strict=True)
+        np.asarray(function.argument(node, value), order="C")
+        for node, value in zip(inputs, given, strict=True)
     )
     for node, array in zip(inputs, arrays, strict=True):
         if array.ndim == 0:

@@ -65,11 +65,16 @@ def _keep(node: Node, value: Node) -> Node:
     return reshape(value, reduced_shape(node.inputs[0].shape, node.attrs["axes"], True))
 
 
+def _largest(x: np.ndarray, axis: Any) -> np.ndarray:
+    """The largest element along some axes, which stay as ones; -inf of nothing."""
+    return np.asarray(np.max(x, axis=axis, keepdims=True, initial=-np.inf))
+
+
 # ---- logsumexp
 
 
 def _logsumexp_reference(attrs: Attributes, x: np.ndarray) -> np.ndarray:
-    largest = np.max(x, axis=attrs["axes"], keepdims=True)
+    largest = _largest(x, attrs["axes"])
     shift = np.where(np.isfinite(largest), largest, 0)
     total = np.log(np.sum(np.exp(x - shift), axis=attrs["axes"], keepdims=True)) + shift
     return np.asarray(total if attrs["keepdims"] else np.squeeze(total, attrs["axes"]))
@@ -130,7 +135,7 @@ def _along_axis(name: str, symbol: str) -> Notation:
 
 
 def _softmax_reference(attrs: Attributes, x: np.ndarray) -> np.ndarray:
-    powers = np.exp(x - np.max(x, axis=attrs["axis"], keepdims=True))
+    powers = np.exp(x - _largest(x, attrs["axis"]))
     return np.asarray(powers / np.sum(powers, axis=attrs["axis"], keepdims=True))
 
 
@@ -163,7 +168,7 @@ def _log_softmax_expand(node: Node) -> Node:
 
 
 def _log_softmax_reference(attrs: Attributes, x: np.ndarray) -> np.ndarray:
-    shifted = x - np.max(x, axis=attrs["axis"], keepdims=True)
+    shifted = x - _largest(x, attrs["axis"])
     return np.asarray(shifted - np.log(np.sum(np.exp(shifted), axis=attrs["axis"], keepdims=True)))
 
 

@@ -3,7 +3,7 @@ every other target."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,8 @@ from graphc.ir.node import Node
 from graphc.ir.shape import TupleType, shape_text
 from graphc.ir.site import at_user_line, raise_located
 from graphc.ir.traverse import topological
+from graphc.ops.layout import slice_op
+from graphc.ops.reduction import ReductionOp
 from graphc.ops.source import flag_op, input_op, param_op, size_op, state_op
 
 Feed = Mapping[Node, Any]
@@ -65,6 +67,40 @@ def _check_derived(pairs: Sequence[tuple[Node, tuple[int, ...]]], sizes: Mapping
             known = all(name in sizes for name in size_names(dim))
             if known and evaluate_dim(dim, sizes) != length:
                 raise ShapeError(_misfit(node, shape))
+
+
+def check_sizes(nodes: Iterable[Node], sizes: Mapping[str, int]) -> None:
+    """Raise ShapeError, with the user's line, for a node that these sizes leave undefined.
+
+    A slice may reach outside its axis, a dimension such as n - 3 be negative, an axis without elements
+    have no largest one.
+    """
+    for node in nodes:
+        if isinstance(node.type, TupleType):
+            continue
+        problem = _undefined(node, sizes)
+        if problem:
+            known = ", ".join(f"{name} = {value}" for name, value in sizes.items())
+            raise_located(ShapeError(f"{node.op.name}: {problem}, for {known}"), node.sites)
+
+
+def _undefined(node: Node, sizes: Mapping[str, int]) -> str:
+    """What is wrong with a node for given sizes; empty if nothing is."""
+    shape = resolve(node.shape, sizes) if any(isinstance(d, Size) for d in node.shape) else ()
+    if any(dim < 0 for dim in shape):
+        return f"the shape {shape_text(node.shape)} would be {shape_text(shape)}"
+    if node.op is slice_op:
+        taken = zip(resolve(node.attrs["bounds"], sizes), node.inputs[0].shape, strict=True)
+        for (start, stop, step), dim in taken:
+            reached = range(start, stop, step)
+            length = evaluate_dim(dim, sizes)
+            if reached and not (0 <= reached[0] < length and 0 <= reached[-1] < length):
+                return f"elements {reached[0]} to {reached[-1]} of an axis of {length}"
+    if isinstance(node.op, ReductionOp) and node.op.identity is None:
+        for axis in node.attrs["axes"]:
+            if evaluate_dim(node.inputs[0].shape[axis], sizes) == 0:
+                return f"axis {axis} of {shape_text(node.inputs[0].shape)} has no elements"
+    return ""
 
 
 def resolve(attribute: Any, sizes: Mapping[str, int]) -> Any:
@@ -118,6 +154,7 @@ def evaluate_all(
     for node in declared:
         values[node] = node.value
     sizes = bind_sizes([(node, np.shape(value)) for node, value in values.items()])
+    check_sizes((node for node in order if node not in values), sizes)
     with np.errstate(all="ignore"):
         for node in order:
             if node not in values:

@@ -80,7 +80,7 @@ transpose_op = _layout(
             "{0}ᵀ" if _is_matrix_transpose(node) else f"transpose({{0}}, {node.attrs['axes']})"
         ),
         lambda node: (
-            r"{{0}}^{\top}"
+            r"{0}^{\top}"
             if _is_matrix_transpose(node)
             else r"\operatorname{transpose}\left({0}\right)"
         ),

@@ -61,7 +61,7 @@ def _solve_vjp(node: Node, g: Node) -> list[Node | None]:
 
 solve_op = RoutineOp(
     "solve", _solve_infer, _solve_reference, _solve_vjp,
-    notation=Notation("solve({0}, {1})", r"{{0}}^{-1} \, {1}", ATOM, (), PRODUCT, (ATOM, PREFIX)),
+    notation=Notation("solve({0}, {1})", r"{0}^{-1} \, {1}", ATOM, (), PRODUCT, (ATOM, PREFIX)),
     doc="the solution X of A X = B, by LU with partial pivoting",
 )  # fmt: skip
 register(solve_op)

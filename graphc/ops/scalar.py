@@ -69,13 +69,13 @@ def _power_partials(a: Node, b: Node, y: Node) -> tuple[Node | None, Node | None
 power = elementwise(
     "power", lambda sp, a, b: a**b, derivative=_power_partials, types="arithmetic",
     reference=np.power,
-    notation=Notation("{0}**{1}", "{{0}}^{{1}}", POWER, (ATOM, POWER), None, (ATOM, 0)),
+    notation=Notation("{0}**{1}", "{0}^{{1}}", POWER, (ATOM, POWER), None, (ATOM, 0)),
     primitive=True,
     doc="a to the power b; for a <= 0 the derivative with respect to b is taken as 0",
 )  # fmt: skip
 square = elementwise(
     "square", lambda sp, x: x * x, derivative=lambda x, y: 2 * x, types="arithmetic",
-    reference=np.square, notation=Notation("{0}²", "{{0}}^{2}", POWER, (ATOM,)), doc="x * x",
+    reference=np.square, notation=Notation("{0}²", "{0}^{2}", POWER, (ATOM,)), doc="x * x",
     properties=("nonnegative",),
 )  # fmt: skip
 exp = elementwise(

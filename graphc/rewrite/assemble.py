@@ -1,4 +1,4 @@
-"""Polynomials written as nodes: common factors outside, positive terms first, scalars around arrays."""
+"""Polynomials written as nodes: common factors outside, positive terms first."""
 
 from __future__ import annotations
 

@@ -58,11 +58,21 @@ def _uniform(node: Node, _: Context) -> Node | None:
 
 RULES: tuple[Rule, ...] = (
     rewrite_node(
-        "fold_constants", PHASE, "2 * 3", "6", KINDS, _fold,
+        "fold_constants",
+        PHASE,
+        "2 * 3",
+        "6",
+        KINDS,
+        _fold,
         condition=f"at most {_ELEMENTS} elements; a result that becomes nan is left to be found",
     ),
     rewrite_node(
-        "uniform_constant", PHASE, "const([2, 2, 2])", "broadcast_to(2)", (constant_op,), _uniform,
+        "uniform_constant",
+        PHASE,
+        "const([2, 2, 2])",
+        "broadcast_to(2)",
+        (constant_op,),
+        _uniform,
         condition="all elements have the same bits",
     ),
-)  # fmt: skip
+)

@@ -22,9 +22,15 @@ from graphc.rewrite.rule import Context, Rule, rewrite_node
 PHASE = "canonicalize"
 # Operations with the attributes `axes` and `keepdims`.
 REDUCING = (
-    reduction.sum_op, reduction.prod_op, reduction.max_op, reduction.min_op, reduction.mean_op,
-    composite.logsumexp_op, reduction.argmax_op, reduction.argmin_op,
-)  # fmt: skip
+    reduction.sum_op,
+    reduction.prod_op,
+    reduction.max_op,
+    reduction.min_op,
+    reduction.mean_op,
+    composite.logsumexp_op,
+    reduction.argmax_op,
+    reduction.argmin_op,
+)
 
 
 def _transpose_of_transpose(node: Node, _: Context) -> Node | None:
@@ -132,9 +138,10 @@ def repeated_axes(small: Shape, shape: Shape) -> tuple[int, ...]:
     """The axes of `shape` along which an array of shape `small` is repeated."""
     extra = len(shape) - len(small)
     return tuple(
-        axis for axis, dim in enumerate(shape)
+        axis
+        for axis, dim in enumerate(shape)
         if dim != 1 and (axis < extra or small[axis - extra] == 1)
-    )  # fmt: skip
+    )
 
 
 def padded(node: Node, rank: int) -> Node:
@@ -154,41 +161,84 @@ def is_array(node: Node) -> bool:
 
 RULES: tuple[Rule, ...] = (
     rewrite_node(
-        "layout_of_uniform", PHASE, "reshape(broadcast_to(s))", "broadcast_to(s)",
-        (reshape_op, transpose_op, slice_op), _layout_of_uniform, condition="s is a scalar",
+        "layout_of_uniform",
+        PHASE,
+        "reshape(broadcast_to(s))",
+        "broadcast_to(s)",
+        (reshape_op, transpose_op, slice_op),
+        _layout_of_uniform,
+        condition="s is a scalar",
     ),
     rewrite_node(
         "transpose_of_transpose", PHASE, "xᵀᵀ", "x", (transpose_op,), _transpose_of_transpose
     ),
     rewrite_node(
-        "transpose_of_unit_axes", PHASE, "xᵀ", "reshape(x)", (transpose_op,), _transpose_of_unit_axes,
+        "transpose_of_unit_axes",
+        PHASE,
+        "xᵀ",
+        "reshape(x)",
+        (transpose_op,),
+        _transpose_of_unit_axes,
         condition="only axes of length 1 pass each other",
     ),
     rewrite_node(
-        "reshape_of_reshape", PHASE, "reshape(reshape(x))", "reshape(x)", (reshape_op,), _reshape_of_reshape
+        "reshape_of_reshape",
+        PHASE,
+        "reshape(reshape(x))",
+        "reshape(x)",
+        (reshape_op,),
+        _reshape_of_reshape,
     ),
     rewrite_node(
-        "broadcast_of_broadcast", PHASE, "broadcast_to(broadcast_to(x))", "broadcast_to(x)",
-        (broadcast_op,), _broadcast_of_broadcast,
+        "broadcast_of_broadcast",
+        PHASE,
+        "broadcast_to(broadcast_to(x))",
+        "broadcast_to(x)",
+        (broadcast_op,),
+        _broadcast_of_broadcast,
     ),
     rewrite_node(
-        "repeat_last", PHASE, "exp(broadcast_to(x)) + broadcast_to(y)", "broadcast_to(exp(x) + y)",
-        ("elementwise",), _repeat_last, condition="for any elementwise operation",
+        "repeat_last",
+        PHASE,
+        "exp(broadcast_to(x)) + broadcast_to(y)",
+        "broadcast_to(exp(x) + y)",
+        ("elementwise",),
+        _repeat_last,
+        condition="for any elementwise operation",
     ),
     rewrite_node(
-        "reshape_of_reduction", PHASE, "reshape(sum(x, axis=1))", "sum(x, axis=1, keepdims=True)",
-        (reshape_op,), _reshape_of_reduction, condition="for any reduction, and the reverse",
+        "reshape_of_reduction",
+        PHASE,
+        "reshape(sum(x, axis=1))",
+        "sum(x, axis=1, keepdims=True)",
+        (reshape_op,),
+        _reshape_of_reduction,
+        condition="for any reduction, and the reverse",
     ),
     rewrite_node(
-        "full_reduction", PHASE, "sum(x, keepdims=True)", "broadcast_to(sum(x))", REDUCING,
-        _full_reduction, condition="all axes are reduced",
+        "full_reduction",
+        PHASE,
+        "sum(x, keepdims=True)",
+        "broadcast_to(sum(x))",
+        REDUCING,
+        _full_reduction,
+        condition="all axes are reduced",
     ),
     rewrite_node(
-        "total_of_layout", PHASE, "sum(reshape(x))", "sum(x)", (reduction.sum_op, reduction.mean_op),
-        _total_of_layout, condition="all axes are reduced",
+        "total_of_layout",
+        PHASE,
+        "sum(reshape(x))",
+        "sum(x)",
+        (reduction.sum_op, reduction.mean_op),
+        _total_of_layout,
+        condition="all axes are reduced",
     ),
     rewrite_node(
-        "sum_of_transpose", PHASE, "sum(xᵀ, axis=0)", "sum(x, axis=1)",
-        (reduction.sum_op, reduction.mean_op), _sum_of_transpose,
+        "sum_of_transpose",
+        PHASE,
+        "sum(xᵀ, axis=0)",
+        "sum(x, axis=1)",
+        (reduction.sum_op, reduction.mean_op),
+        _sum_of_transpose,
     ),
-)  # fmt: skip
+)

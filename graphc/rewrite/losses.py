@@ -70,7 +70,7 @@ def _pick_from_one_hot(node: Node, _: Context) -> Node | None:
 
 
 def _logsumexp_less_picked(node: Node, _: Context) -> Node | None:
-    for norm, picked, sign in ((*node.inputs, 1), (*node.inputs[::-1], -1)):
+    for sign, (norm, picked) in ((1, node.inputs), (-1, node.inputs[::-1])):
         if norm.op is not composite.logsumexp_op or picked.op is not indexing.pick_op:
             continue
         logits, labels = picked.inputs
@@ -82,7 +82,7 @@ def _logsumexp_less_picked(node: Node, _: Context) -> Node | None:
 
 
 def _binary(node: Node, _: Context) -> Node | None:
-    for gate, product, sign in ((*node.inputs, 1), (*node.inputs[::-1], -1)):
+    for sign, (gate, product) in ((1, node.inputs), (-1, node.inputs[::-1])):
         if gate.op is not scalar.softplus or product.op is not scalar.multiply:
             continue
         (logits,) = gate.inputs
@@ -95,28 +95,59 @@ def _binary(node: Node, _: Context) -> Node | None:
 
 RULES: tuple[Rule, ...] = (
     rewrite_node(
-        "cross_entropy_from_log_softmax", PHASE, "pick(log_softmax(z), t)", "-softmax_cross_entropy(z, t)",
-        (indexing.pick_op,), _picked_log_softmax, condition="along the last axis",
+        "cross_entropy_from_log_softmax",
+        PHASE,
+        "pick(log_softmax(z), t)",
+        "-softmax_cross_entropy(z, t)",
+        (indexing.pick_op,),
+        _picked_log_softmax,
+        condition="along the last axis",
     ),
     rewrite_node(
-        "cross_entropy_from_picked", PHASE, "log(pick(softmax(z), t))", "-softmax_cross_entropy(z, t)",
-        (scalar.log,), _log_of_picked, condition="along the last axis", changes=UNDERFLOW,
+        "cross_entropy_from_picked",
+        PHASE,
+        "log(pick(softmax(z), t))",
+        "-softmax_cross_entropy(z, t)",
+        (scalar.log,),
+        _log_of_picked,
+        condition="along the last axis",
+        changes=UNDERFLOW,
     ),
     rewrite_node(
-        "cross_entropy_from_one_hot", PHASE, "sum(one_hot(t) * log_softmax(z), axis=-1)",
-        "-softmax_cross_entropy(z, t)", (reduction.sum_op,), _one_hot_sum,
-        condition="along the last axis, and perhaps more", changes=f"{UNDERFLOW}; {LABELS}",
+        "cross_entropy_from_one_hot",
+        PHASE,
+        "sum(one_hot(t) * log_softmax(z), axis=-1)",
+        "-softmax_cross_entropy(z, t)",
+        (reduction.sum_op,),
+        _one_hot_sum,
+        condition="along the last axis, and perhaps more",
+        changes=f"{UNDERFLOW}; {LABELS}",
     ),
     rewrite_node(
-        "pick_from_one_hot", PHASE, "sum(one_hot(t) * softmax(z), axis=-1)", "pick(softmax(z), t)",
-        (reduction.sum_op,), _pick_from_one_hot, condition="along the last axis", changes=LABELS,
+        "pick_from_one_hot",
+        PHASE,
+        "sum(one_hot(t) * softmax(z), axis=-1)",
+        "pick(softmax(z), t)",
+        (reduction.sum_op,),
+        _pick_from_one_hot,
+        condition="along the last axis",
+        changes=LABELS,
     ),
     rewrite_node(
-        "cross_entropy_from_logsumexp", PHASE, "logsumexp(z, axis=-1) - pick(z, t)",
-        "softmax_cross_entropy(z, t)", (scalar.subtract,), _logsumexp_less_picked,
+        "cross_entropy_from_logsumexp",
+        PHASE,
+        "logsumexp(z, axis=-1) - pick(z, t)",
+        "softmax_cross_entropy(z, t)",
+        (scalar.subtract,),
+        _logsumexp_less_picked,
     ),
     rewrite_node(
-        "binary_cross_entropy", PHASE, "softplus(z) - t * z", "sigmoid_cross_entropy(z, t)",
-        (scalar.subtract,), _binary, condition="z and t have one shape, t is no constant",
+        "binary_cross_entropy",
+        PHASE,
+        "softplus(z) - t * z",
+        "sigmoid_cross_entropy(z, t)",
+        (scalar.subtract,),
+        _binary,
+        condition="z and t have one shape, t is no constant",
     ),
-)  # fmt: skip
+)

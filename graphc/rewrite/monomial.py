@@ -1,7 +1,8 @@
 """Products as factors with powers, and what cancels among them.
 
 A gradient graph is full of factors that cancel: 1 / softmax(x) from a logarithm meets softmax(x)
-from the derivative of softmax. They cancel here where they are provably nonzero, also where they underflow.
+from the derivative of softmax. They cancel here where they are provably nonzero, also where they
+underflow.
 """
 
 from __future__ import annotations

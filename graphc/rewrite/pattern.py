@@ -1,7 +1,8 @@
 """Patterns: expressions with variables, matched against nodes and filled in to make nodes.
 
-A pattern is written as the expression it stands for: `log(1 + x)`. A commutative operation matches in both orders, a number
-matches a constant of that value, and a variable that occurs twice matches one node only.
+A pattern is written as the expression it stands for: `log(1 + x)`. A commutative operation matches
+in both orders, a number matches a constant of that value, and a variable that occurs twice matches
+one node only.
 """
 
 from __future__ import annotations
@@ -190,7 +191,7 @@ def _written(pattern: Pattern) -> tuple[str, int]:
 
 
 def write(op: Op, operands: list[tuple[str, int]], node: Node | None) -> tuple[str, int]:
-    """An operation on written operands, each with how tightly it holds: the whole, written in the same way."""
+    """An operation on operands, each as text and how tightly it holds; the whole likewise."""
     notation = op.notation
     if notation is None or (node is None and not isinstance(notation.text, str)):
         return f"{op.name}({', '.join(text for text, _ in operands)})", ATOM

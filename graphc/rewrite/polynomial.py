@@ -1,7 +1,8 @@
 """Sums of products: terms with exact coefficients, multiplied out of an arithmetic expression.
 
-Two safeguards make this safe for floats: terms cancel only if multiplying out made one of them (so (x + 1e8) - 1e8 and
-compensated sums stay as they are written), and constants are added only where the sum is exact.
+Two safeguards make this safe for floats: terms cancel only if multiplying out made one of them (so
+(x + 1e8) - 1e8 and compensated sums stay as they are written), and constants are added only where
+the sum is exact.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ def exact(value: Fraction, dtype: DType) -> bool:
 class Polynomial:
     """A sum of terms of one dtype.
 
-    `lost` holds the families of factors that cancelled; `combined` says whether any terms or factors met at all.
+    `lost` holds the families of factors that cancelled; `combined` says whether any terms or
+    factors met at all.
     """
 
     def __init__(self, dtype: DType, terms: Iterable[Term] = ()) -> None:
@@ -167,7 +169,7 @@ class Polynomial:
 
 
 def family(factor: Node) -> Node:
-    """What a factor is a function of, up to its sign: exp(u), sigmoid(-u) and softplus(u) are one family."""
+    """What a factor is a function of, up to its sign: exp(u) and sigmoid(-u) are of one family."""
     if factor.op in _GATES:
         source = factor.inputs[0]
         return source.inputs[0] if source.op is scalar.negative else source
@@ -175,10 +177,10 @@ def family(factor: Node) -> Node:
 
 
 def complement(node: Node) -> tuple[int, Node] | None:
-    """1 and sigmoid(-u) for 1 - sigmoid(u), -1 and sigmoid(-u) for sigmoid(u) - 1, None for anything else."""
+    """The sign and sigmoid(-u) of 1 - sigmoid(u) or sigmoid(u) - 1, None for anything else."""
     if node.op is not scalar.subtract:
         return None
-    for sign, one, gate in ((1, *node.inputs), (-1, *node.inputs[::-1])):
+    for sign, (one, gate) in ((1, node.inputs), (-1, node.inputs[::-1])):
         if gate.op is scalar.sigmoid and number(one) == 1:
             return sign, scalar.sigmoid(opposite(gate.inputs[0]))
     return None
@@ -232,7 +234,8 @@ def _related(factor: Node) -> Iterable[Node]:
 class Expansion:
     """A node multiplied out, within a region; `spelled` says how the user wrote a complement.
 
-    Without `distribute`, a sum inside a product is taken as one factor; `held` says whether there was one.
+    Without `distribute`, a sum inside a product is taken as one factor; `held` says whether there
+    was one.
     """
 
     def __init__(self, around: Region, dtype: DType, distribute: bool) -> None:

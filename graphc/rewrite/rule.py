@@ -15,7 +15,7 @@ PHASES = ("canonicalize", "simplify", "stabilize")
 
 @dataclass
 class Context:
-    """What a rule may ask of the graph around a node: the canonical order, and how often a node is used."""
+    """What a rule may ask of the graph around a node: the order, and how often a node is used."""
 
     order: Order = field(default_factory=Order)
     users: Mapping[Node, int] = field(default_factory=dict)
@@ -28,8 +28,8 @@ Action = Callable[[Node, Context], Node | None]
 class Rule:
     """A rewrite: `apply(node, context)` gives the new node, or None where the rule does not fit.
 
-    `pattern` and `result` show it; `condition` says when it applies; `changes` names what it may change beyond
-    rounding. `roots` are the operations it looks at, or their kinds.
+    `pattern` and `result` show it; `condition` says when it applies; `changes` names what it may
+    change beyond rounding. `roots` are the operations it looks at, or their kinds.
     """
 
     name: str
@@ -54,7 +54,10 @@ def rewrite_pattern(
     condition: str = "",
     changes: str = "",
 ) -> Rule:
-    """A rule that fills `result` with what matched in `pattern`; `when` is checked, `condition` says it in words."""
+    """A rule that fills `result` with what matched in `pattern`.
+
+    `when` is checked on what matched; `condition` says it in words.
+    """
 
     def apply(node: Node, _: Context) -> Node | None:
         for bound in match(pattern, node):

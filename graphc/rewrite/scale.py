@@ -1,7 +1,8 @@
-"""Factors move outwards: signs, constants and scalars come last, so a gradient ends with its one division by n.
+"""Factors move outwards: signs and scalars come last, so a gradient ends with one division by n.
 
-Linear operations let scalar factors through; products gather them. Only roundings change, and the range of what is
-computed on the way: a value that over- or underflowed between two factors may no longer, or now.
+Linear operations let scalar factors through; products gather them. Only roundings change, and the
+range of what is computed on the way: what over- or underflowed between two factors may no longer,
+or now.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def _through_sum(node: Node, _: Context) -> Node | None:
     for inner, factor in pairs:
         if inner.shape == product.shape and not _varies(factor, product.shape, node.attrs["axes"]):
             outer = _without_axes(factor, product.ndim, node)
-            return product.op(make(node.op, (inner,), **node.attrs), outer)  # type: ignore[operator, no-any-return]
+            return make(product.op, (make(node.op, (inner,), **node.attrs), outer))
     return None
 
 
@@ -208,45 +209,105 @@ def _ratio_of_constants(node: Node, _: Context) -> Node | None:
 RULES: tuple[Rule, ...] = (
     rewrite_pattern("reciprocal_of_quotient", PHASE, 1 / (x / y), y / x, changes=RANGE),
     rewrite_node(
-        "scale_after_linear", PHASE, "(x / s) @ y", "(x @ y) / s", tuple(LINEAR), _through_linear,
+        "scale_after_linear",
+        PHASE,
+        "(x / s) @ y",
+        "(x @ y) / s",
+        tuple(LINEAR),
+        _through_linear,
         condition="s is a scalar; -x and s * x too; any of " + ", ".join(op.name for op in LINEAR),
         changes=RANGE,
     ),
     rewrite_node(
-        "scale_after_sum", PHASE, "sum(x * y, axis=1)", "sum(x, axis=1) * y", (reduction.sum_op,),
-        _through_sum, condition="y does not vary along the axis; x / y too", changes=RANGE,
+        "scale_after_sum",
+        PHASE,
+        "sum(x * y, axis=1)",
+        "sum(x, axis=1) * y",
+        (reduction.sum_op,),
+        _through_sum,
+        condition="y does not vary along the axis; x / y too",
+        changes=RANGE,
     ),
     rewrite_node(
-        "sum_of_repeated", PHASE, "sum(broadcast_to(x))", "n * x", (reduction.sum_op,), _sum_of_repeated,
-        condition="x is repeated n times along the axes summed", changes="0 * inf where n is 0",
+        "sum_of_repeated",
+        PHASE,
+        "sum(broadcast_to(x))",
+        "n * x",
+        (reduction.sum_op,),
+        _sum_of_repeated,
+        condition="x is repeated n times along the axes summed",
+        changes="0 * inf where n is 0",
     ),
     rewrite_node(
-        "mean_of_uniform", PHASE, "mean(broadcast_to(s))", "s", (reduction.mean_op,), _mean_of_uniform,
-        condition="s is a scalar", changes="the mean of no elements is s, not nan",
-    ),
-    rewrite_node("sum_of_sum", PHASE, "sum(sum(x, axis=1))", "sum(x)", (reduction.sum_op,), _sum_of_sum),
-    rewrite_node(
-        "gather_scalars", PHASE, "x * (s * y)", "s * (x * y)", (scalar.multiply,), _gather_scalars,
-        condition="s is a scalar or a constant", changes=RANGE,
-    ),
-    rewrite_node(
-        "multiply_quotient", PHASE, "x * (1 / y)", "x / y", (scalar.multiply,), _multiply_quotient,
-        condition="also x * (y / s) => (x * y) / s with s a scalar", changes=RANGE,
+        "mean_of_uniform",
+        PHASE,
+        "mean(broadcast_to(s))",
+        "s",
+        (reduction.mean_op,),
+        _mean_of_uniform,
+        condition="s is a scalar",
+        changes="the mean of no elements is s, not nan",
     ),
     rewrite_node(
-        "divide_product", PHASE, "(s * x) / y", "s * (x / y)", (scalar.divide,), _divide_product,
-        condition="s is a scalar or a constant", changes=RANGE,
+        "sum_of_sum", PHASE, "sum(sum(x, axis=1))", "sum(x)", (reduction.sum_op,), _sum_of_sum
     ),
     rewrite_node(
-        "divide_quotient", PHASE, "(x / s) / r", "x / (s * r)", (scalar.divide,), _divide_quotient,
-        condition="s and r are scalars; for an array y, (x / s) / y => (x / y) / s", changes=RANGE,
+        "gather_scalars",
+        PHASE,
+        "x * (s * y)",
+        "s * (x * y)",
+        (scalar.multiply,),
+        _gather_scalars,
+        condition="s is a scalar or a constant",
+        changes=RANGE,
     ),
     rewrite_node(
-        "reshape_of_reciprocal", PHASE, "reshape(s / x)", "s / reshape(x)", (layout.reshape_op,),
-        _reshape_of_reciprocal, condition="s is a scalar",
+        "multiply_quotient",
+        PHASE,
+        "x * (1 / y)",
+        "x / y",
+        (scalar.multiply,),
+        _multiply_quotient,
+        condition="also x * (y / s) => (x * y) / s with s a scalar",
+        changes=RANGE,
     ),
     rewrite_node(
-        "ratio_of_constants", PHASE, "2 * (x / 32)", "x / 16", (scalar.multiply,), _ratio_of_constants,
-        condition="the ratio is exact", changes=RANGE,
+        "divide_product",
+        PHASE,
+        "(s * x) / y",
+        "s * (x / y)",
+        (scalar.divide,),
+        _divide_product,
+        condition="s is a scalar or a constant",
+        changes=RANGE,
     ),
-)  # fmt: skip
+    rewrite_node(
+        "divide_quotient",
+        PHASE,
+        "(x / s) / r",
+        "x / (s * r)",
+        (scalar.divide,),
+        _divide_quotient,
+        condition="s and r are scalars; for an array y, (x / s) / y => (x / y) / s",
+        changes=RANGE,
+    ),
+    rewrite_node(
+        "reshape_of_reciprocal",
+        PHASE,
+        "reshape(s / x)",
+        "s / reshape(x)",
+        (layout.reshape_op,),
+        _reshape_of_reciprocal,
+        condition="s is a scalar",
+    ),
+    rewrite_node(
+        "ratio_of_constants",
+        PHASE,
+        "2 * (x / 32)",
+        "x / 16",
+        (scalar.multiply,),
+        _ratio_of_constants,
+        condition="the ratio is exact",
+        changes=RANGE,
+    ),
+)

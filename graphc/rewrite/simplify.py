@@ -18,8 +18,10 @@ sqrt, square, absolute = function(scalar.sqrt), function(scalar.square), functio
 relu, log, exp = function(scalar.relu), function(scalar.log), function(scalar.exp)
 maximum, minimum, where = function(scalar.maximum), function(scalar.minimum), function(scalar.where)
 both, either, invert = (
-    function(scalar.logical_and), function(scalar.logical_or), function(scalar.logical_not),
-)  # fmt: skip
+    function(scalar.logical_and),
+    function(scalar.logical_or),
+    function(scalar.logical_not),
+)
 equal, not_equal = function(scalar.equal), function(scalar.not_equal)
 softmax, log_softmax = function(composite.softmax_op), function(composite.log_softmax_op)
 
@@ -99,11 +101,19 @@ IDENTITIES: tuple[Rule, ...] = (
     rewrite_pattern("multiply_by_one", PHASE, 1 * x, x),
     rewrite_pattern("divide_by_one", PHASE, x / 1, x),
     rewrite_pattern(
-        "multiply_by_zero", PHASE, 0 * x, function(scalar.multiply)(0, 0),
-        when=_without_infinity, condition="x is an integer, a constant or a mask: never inf or nan",
+        "multiply_by_zero",
+        PHASE,
+        0 * x,
+        function(scalar.multiply)(0, 0),
+        when=_without_infinity,
+        condition="x is an integer, a constant or a mask: never inf or nan",
     ),
     rewrite_pattern(
-        "subtract_itself", PHASE, x - x, function(scalar.subtract)(0, 0), when=_without_infinity,
+        "subtract_itself",
+        PHASE,
+        x - x,
+        function(scalar.subtract)(0, 0),
+        when=_without_infinity,
         condition="x is an integer, a constant or a mask: never inf or nan",
     ),
     rewrite_pattern("add_itself", PHASE, x + x, 2 * x),
@@ -115,13 +125,23 @@ IDENTITIES: tuple[Rule, ...] = (
         "power_of_minus_one", PHASE, x**-1, 1 / x, when=_floating, condition="x is a float"
     ),
     rewrite_pattern(
-        "power_of_minus_two", PHASE, x**-2, 1 / square(x), when=_floating, condition="x is a float",
+        "power_of_minus_two",
+        PHASE,
+        x**-2,
+        1 / square(x),
+        when=_floating,
+        condition="x is a float",
         changes="x² may over- or underflow where x**-2 does not",
     ),
     rewrite_pattern("sqrt_of_square", PHASE, sqrt(square(x)), absolute(x)),
     rewrite_pattern("abs_of_abs", PHASE, absolute(absolute(x)), absolute(x)),
     rewrite_pattern(
-        "abs_of_nonnegative", PHASE, absolute(x), x, when=_nonnegative, condition="x is never negative"
+        "abs_of_nonnegative",
+        PHASE,
+        absolute(x),
+        x,
+        when=_nonnegative,
+        condition="x is never negative",
     ),
     rewrite_pattern(
         "relu_of_nonnegative", PHASE, relu(x), x, when=_nonnegative, condition="x is never negative"
@@ -131,13 +151,18 @@ IDENTITIES: tuple[Rule, ...] = (
     rewrite_pattern(
         "exp_of_log", PHASE, exp(log(x)), x, when=_nonnegative, condition="x is never negative"
     ),
-)  # fmt: skip
+)
 
 CHOICES: tuple[Rule, ...] = (
     rewrite_pattern("maximum_of_itself", PHASE, maximum(x, x), x),
     rewrite_pattern("minimum_of_itself", PHASE, minimum(x, x), x),
     rewrite_node(
-        "where_constant", PHASE, "where(True, x, y)", "x", (scalar.where,), _chosen_branch,
+        "where_constant",
+        PHASE,
+        "where(True, x, y)",
+        "x",
+        (scalar.where,),
+        _chosen_branch,
         condition="the condition is a constant",
     ),
     rewrite_pattern("where_of_same", PHASE, where(c, x, x), x),
@@ -151,31 +176,60 @@ CHOICES: tuple[Rule, ...] = (
     rewrite_pattern("and_of_itself", PHASE, both(c, c), c),
     rewrite_pattern("or_of_itself", PHASE, either(c, c), c),
     rewrite_node(
-        "logical_constant", PHASE, "c and True", "c", (scalar.logical_and, scalar.logical_or),
+        "logical_constant",
+        PHASE,
+        "c and True",
+        "c",
+        (scalar.logical_and, scalar.logical_or),
         _logical_constant,
     ),
     rewrite_node(
-        "not_zero_of_mask", PHASE, "not_zero(cast(c))", "c", (not_zero,), _not_zero_of_cast,
+        "not_zero_of_mask",
+        PHASE,
+        "not_zero(cast(c))",
+        "c",
+        (not_zero,),
+        _not_zero_of_cast,
         condition="c is a bool",
     ),
     rewrite_node(
-        "test_of_finite", PHASE, "isfinite(cast(c))", "True", (scalar.isfinite, scalar.isnan),
-        _test_of_finite, condition="the operand is never inf or nan",
+        "test_of_finite",
+        PHASE,
+        "isfinite(cast(c))",
+        "True",
+        (scalar.isfinite, scalar.isnan),
+        _test_of_finite,
+        condition="the operand is never inf or nan",
     ),
     rewrite_node(
-        "argmax_of_softmax", PHASE, "argmax(softmax(x))", "argmax(x)",
-        (reduction.argmax_op, reduction.argmin_op), _argument_of_monotone,
+        "argmax_of_softmax",
+        PHASE,
+        "argmax(softmax(x))",
+        "argmax(x)",
+        (reduction.argmax_op, reduction.argmin_op),
+        _argument_of_monotone,
         condition="along the same axis; log_softmax too",
         changes="elements that only rounding makes equal are told apart",
     ),
     rewrite_node(
-        "one_hot_row_sum", PHASE, "sum(one_hot(t), axis=-1)", "1", (reduction.sum_op,), _one_hot_row_sum,
+        "one_hot_row_sum",
+        PHASE,
+        "sum(one_hot(t), axis=-1)",
+        "1",
+        (reduction.sum_op,),
+        _one_hot_row_sum,
         changes="labels are taken to lie in 0..k-1",
     ),
     rewrite_node(
-        "softmax_row_sum", PHASE, "sum(softmax(x), axis=-1)", "1", (reduction.sum_op,), _softmax_row_sum,
-        condition="along the axis of the softmax", changes="1 where x holds inf or nan",
+        "softmax_row_sum",
+        PHASE,
+        "sum(softmax(x), axis=-1)",
+        "1",
+        (reduction.sum_op,),
+        _softmax_row_sum,
+        condition="along the axis of the softmax",
+        changes="1 where x holds inf or nan",
     ),
-)  # fmt: skip
+)
 
 RULES: tuple[Rule, ...] = (*IDENTITIES, *CHOICES)

@@ -1,4 +1,4 @@
-"""Stable forms: expressions whose usual spelling overflows, underflows or cancels, and what to compute instead."""
+"""Stable forms: what to compute where the usual spelling overflows, underflows or cancels."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _opposites(bound: Bindings) -> bool:
 
 
 def _complement(node: Node, context: Context) -> Node | None:
-    """1 - sigmoid(x) cancels where sigmoid(x) is near 1; beside sigmoid(x) itself it saves an exponential."""
+    """1 - sigmoid(x) cancels near 1, but beside sigmoid(x) itself it saves an exponential."""
     one, gate = node.inputs
     if number(one) != 1 or gate.op is not scalar.sigmoid:
         return None
@@ -109,26 +109,41 @@ def _log_softmax(node: Node, _: Context) -> Node | None:
 
 
 EXPONENTIALS: tuple[Rule, ...] = (
-    rewrite_pattern("sigmoid_from_quotient", PHASE, exp(x) / (1 + exp(x)), sigmoid(x), changes=OVERFLOW),
+    rewrite_pattern(
+        "sigmoid_from_quotient", PHASE, exp(x) / (1 + exp(x)), sigmoid(x), changes=OVERFLOW
+    ),
     rewrite_pattern("sigmoid_from_exp", PHASE, y / (1 + exp(x)), y * sigmoid(-x)),
     rewrite_pattern(
-        "tanh_from_exp", PHASE, (exp(x) - exp(y)) / (exp(x) + exp(y)), tanh(x), when=_opposites,
-        condition="y is written -x", changes=OVERFLOW,
+        "tanh_from_exp",
+        PHASE,
+        (exp(x) - exp(y)) / (exp(x) + exp(y)),
+        tanh(x),
+        when=_opposites,
+        condition="y is written -x",
+        changes=OVERFLOW,
     ),
     rewrite_pattern("tanh_from_sigmoid", PHASE, 2 * sigmoid(2 * x) - 1, tanh(x)),
     rewrite_node(
-        "complement_of_sigmoid", PHASE, "1 - sigmoid(x)", "sigmoid(-x)", (scalar.subtract,), _complement,
-        condition="sigmoid(x) is not used elsewhere, or x is written -y", looks_around=True,
+        "complement_of_sigmoid",
+        PHASE,
+        "1 - sigmoid(x)",
+        "sigmoid(-x)",
+        (scalar.subtract,),
+        _complement,
+        condition="sigmoid(x) is not used elsewhere, or x is written -y",
+        looks_around=True,
     ),
     rewrite_pattern("expm1_from_exp", PHASE, exp(x) - 1, expm1(x)),
     rewrite_pattern("negative_expm1", PHASE, 1 - exp(x), -expm1(x)),
     rewrite_pattern("exp_from_expm1", PHASE, expm1(x) + 1, exp(x)),
     rewrite_pattern("sigmoid_from_softplus", PHASE, exp(-softplus(x)), sigmoid(-x)),
-)  # fmt: skip
+)
 
 LOGARITHMS: tuple[Rule, ...] = (
     rewrite_pattern("log_of_sigmoid", PHASE, log(sigmoid(x)), -softplus(-x), changes=OVERFLOW),
-    rewrite_pattern("log_of_complement", PHASE, log(1 - sigmoid(x)), -softplus(x), changes=OVERFLOW),
+    rewrite_pattern(
+        "log_of_complement", PHASE, log(1 - sigmoid(x)), -softplus(x), changes=OVERFLOW
+    ),
     rewrite_pattern("log1p_of_sigmoid", PHASE, log1p(-sigmoid(x)), -softplus(x), changes=OVERFLOW),
     rewrite_pattern("log1p_of_expm1", PHASE, log1p(expm1(x)), x, changes=OVERFLOW),
     rewrite_pattern("softplus_from_log1p", PHASE, log1p(exp(x)), softplus(x), changes=OVERFLOW),
@@ -136,50 +151,86 @@ LOGARITHMS: tuple[Rule, ...] = (
     rewrite_pattern("log1p_from_difference", PHASE, log(1 - x), log1p(-x)),
     rewrite_pattern("log_from_log1p", PHASE, log1p(x - 1), log(x)),
     rewrite_pattern(
-        "softplus_of_opposite", PHASE, x + softplus(y), softplus(x), when=_opposites,
+        "softplus_of_opposite",
+        PHASE,
+        x + softplus(y),
+        softplus(x),
+        when=_opposites,
         condition="y is written -x",
     ),
     rewrite_pattern("softplus_less_itself", PHASE, softplus(x) - x, softplus(-x)),
     rewrite_pattern("softplus_from_relu", PHASE, relu(x) + softplus(-absolute(x)), softplus(x)),
-    rewrite_pattern("softplus_from_maximum", PHASE, maximum(x, 0) + softplus(-absolute(x)), softplus(x)),
+    rewrite_pattern(
+        "softplus_from_maximum", PHASE, maximum(x, 0) + softplus(-absolute(x)), softplus(x)
+    ),
     rewrite_pattern(
         "softplus_from_relu_less", PHASE, relu(x) - y + softplus(-absolute(x)), softplus(x) - y
     ),
     rewrite_pattern(
-        "softplus_from_maximum_less", PHASE, maximum(x, 0) - y + softplus(-absolute(x)), softplus(x) - y
+        "softplus_from_maximum_less",
+        PHASE,
+        maximum(x, 0) - y + softplus(-absolute(x)),
+        softplus(x) - y,
     ),
-)  # fmt: skip
+)
 
 SOFTMAX: tuple[Rule, ...] = (
     rewrite_node(
-        "softmax_from_exp", PHASE, "exp(x) / sum(exp(x), axis, keepdims=True)", "softmax(x, axis)",
-        (scalar.divide,), _softmax, condition="one axis", changes=OVERFLOW,
+        "softmax_from_exp",
+        PHASE,
+        "exp(x) / sum(exp(x), axis, keepdims=True)",
+        "softmax(x, axis)",
+        (scalar.divide,),
+        _softmax,
+        condition="one axis",
+        changes=OVERFLOW,
     ),
     rewrite_node(
-        "softmax_of_shifted", PHASE, "softmax(x - m)", "softmax(x)",
-        (composite.softmax_op, composite.log_softmax_op), _softmax_of_shifted,
-        condition="m is the same along the axis; log_softmax too", changes="finite where m is inf or nan",
+        "softmax_of_shifted",
+        PHASE,
+        "softmax(x - m)",
+        "softmax(x)",
+        (composite.softmax_op, composite.log_softmax_op),
+        _softmax_of_shifted,
+        condition="m is the same along the axis; log_softmax too",
+        changes="finite where m is inf or nan",
     ),
     rewrite_pattern(
-        "logsumexp_from_exp", PHASE, log(total(exp(x), axes="axes", keepdims="keepdims")),
-        logsumexp(x, axes="axes", keepdims="keepdims"), changes=OVERFLOW,
+        "logsumexp_from_exp",
+        PHASE,
+        log(total(exp(x), axes="axes", keepdims="keepdims")),
+        logsumexp(x, axes="axes", keepdims="keepdims"),
+        changes=OVERFLOW,
     ),
     rewrite_node(
-        "logsumexp_of_shifted", PHASE, "logsumexp(x - m) + m", "logsumexp(x)", (scalar.add,),
-        _logsumexp_of_shifted, condition="m is the same along the axis",
+        "logsumexp_of_shifted",
+        PHASE,
+        "logsumexp(x - m) + m",
+        "logsumexp(x)",
+        (scalar.add,),
+        _logsumexp_of_shifted,
+        condition="m is the same along the axis",
         changes="finite where m is inf or nan",
     ),
     rewrite_node(
-        "log_softmax_from_logsumexp", PHASE, "x - logsumexp(x, axis, keepdims=True)", "log_softmax(x)",
-        (scalar.subtract,), _log_softmax, condition="one axis",
+        "log_softmax_from_logsumexp",
+        PHASE,
+        "x - logsumexp(x, axis, keepdims=True)",
+        "log_softmax(x)",
+        (scalar.subtract,),
+        _log_softmax,
+        condition="one axis",
     ),
     rewrite_pattern(
-        "log_of_softmax", PHASE, log(softmax(x, axis="axis")), log_softmax(x, axis="axis"),
+        "log_of_softmax",
+        PHASE,
+        log(softmax(x, axis="axis")),
+        log_softmax(x, axis="axis"),
         changes="finite where softmax underflows",
     ),
     rewrite_pattern(
         "exp_of_log_softmax", PHASE, exp(log_softmax(x, axis="axis")), softmax(x, axis="axis")
     ),
-)  # fmt: skip
+)
 
 RULES: tuple[Rule, ...] = (*EXPONENTIALS, *LOGARITHMS, *SOFTMAX)

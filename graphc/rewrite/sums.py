@@ -1,9 +1,9 @@
-"""The normaliser of sums of products: like terms meet, equal factors cancel, common factors are taken out.
+"""The normaliser of sums of products: like terms meet, factors cancel, common factors come out.
 
-This is what turns the gradient of a loss that is spelled out into a - y. A node is multiplied out (see `polynomial`), the
-identities sigmoid(-u) = 1 - sigmoid(u) and softplus(-u) = softplus(u) - u are tried, and the shortest result is
-used if it is shorter than what was there, and if everything that cancelled still occurs in it (so a nan still
-reaches the result).
+This is what turns the gradient of a loss that is spelled out into a - y. A node is multiplied out
+(see `polynomial`), the identities sigmoid(-u) = 1 - sigmoid(u) and softplus(-u) = softplus(u) - u
+are tried, and the shortest result is used if it is shorter than what was there, and if everything
+that cancelled still occurs in it (so a nan still reaches the result).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from graphc.ir.dtype import DType
 from graphc.ir.node import Node
 from graphc.ops import scalar
 from graphc.ops.source import constant_op
+from graphc.rewrite.assemble import assembled
 from graphc.rewrite.facts import is_float, negated
 from graphc.rewrite.monomial import opposite
 from graphc.rewrite.order import Order
@@ -49,7 +50,7 @@ def _normalise(node: Node, context: Context) -> Node | None:
 
 
 def _candidates(node: Node, around: Region, order: Order) -> Iterator[Node]:
-    """What the node may become; ways to multiply out that keep more of what was written come first."""
+    """What the node may become, first by ways that keep more of what was written."""
     whole = Expansion(around, node.dtype, distribute=False)
     yield from _expanded(node, whole, order)
     if around.shared:
@@ -75,8 +76,8 @@ def _expanded(node: Node, expansion: Expansion, order: Order) -> Iterator[Node]:
 class _Cost:
     """What a node costs down to the edge of a region, that included and constants not.
 
-    `nodes` counts each node once, `occurrences` as often as it occurs when everything is written out; `edge` is how often
-    each node of the edge occurs.
+    `nodes` counts each node once, `occurrences` as often as it occurs when everything is written
+    out; `edge` is how often each node of the edge occurs.
     """
 
     nodes: int
@@ -84,7 +85,7 @@ class _Cost:
     edge: dict[Node, int]
 
     def below(self, other: _Cost) -> bool:
-        """Whether this is cheaper in every respect, so that a rule that lowers it ends wherever it is applied."""
+        """Whether this is cheaper in every respect, so that a rule that lowers it must end."""
         fewer = self.nodes < other.nodes and self.occurrences < other.occurrences
         return fewer and all(count <= other.edge.get(node, 0) for node, count in self.edge.items())
 
@@ -114,7 +115,7 @@ def _cost(root: Node, edge: set[Node]) -> _Cost:
 
 
 def _substituted(polynomial: Polynomial) -> Iterator[Polynomial]:
-    """The polynomial after identities between exp(u), sigmoid(u), sigmoid(-u) and softplus, where they cancel terms.
+    """The polynomial after identities between exp, sigmoid and softplus, where they cancel terms.
 
     Where they cancel nothing they are not used: 1 - sigmoid(u) is less accurate than sigmoid(-u).
     """
@@ -136,7 +137,7 @@ def _substituted(polynomial: Polynomial) -> Iterator[Polynomial]:
 
 
 def _replacement(factor: Node, dtype: DType) -> Polynomial | None:
-    """1 - sigmoid(u) for sigmoid(-u), softplus(u) - u for softplus(-u), 1 / sigmoid(-u) - 1 for exp(u)."""
+    """1 - sigmoid(u) for sigmoid(-u), softplus(u) - u for softplus(-u), and the like for exp(u)."""
     one, minus = Fraction(1), Fraction(-1)
     if factor.op is scalar.exp:
         gate = scalar.sigmoid(opposite(factor.inputs[0]))
@@ -152,9 +153,13 @@ def _replacement(factor: Node, dtype: DType) -> Polynomial | None:
 
 RULES: tuple[Rule, ...] = (
     rewrite_node(
-        "sum_of_products", "simplify", "p * (1 - y / p)", "p - y", tuple(ARITHMETIC - {scalar.square}),
+        "sum_of_products",
+        "simplify",
+        "p * (1 - y / p)",
+        "p - y",
+        tuple(ARITHMETIC - {scalar.square}),
         _normalise,
         condition="the result has fewer nodes; p is provably nonzero; what cancels still occurs",
         changes="finite where p underflows or is nan; a size is taken to be at least 1",
     ),
-)  # fmt: skip
+)

@@ -17,6 +17,8 @@ from graphc.target.instructions import COLUMNS, CONTEXT_WORDS, HALTED, Context, 
 from graphc.target.machine import Machine
 from graphc.target.program import Binder, Cells, Failed, Segment, argument_cells
 
+_STATUS, _STEP = int(Context.STATUS), int(Context.STEP)
+
 Handles = Mapping[ScheduledStep, int]
 
 
@@ -72,12 +74,15 @@ class Instance:
         self.table[row, :2] = Opcode.JUMP, 0
         self._run = machine.prepare(self.table, self.registers, self.context)
         self._start = count + 1
+        # Python reads and writes a memoryview faster than an array's elements.
+        self._words = memoryview(self.context)  # type: ignore[arg-type]
 
     def run(self, step: int) -> None:
         """Run once; `step` is what random draws see. Raises what the run reports."""
-        self.context[Context.STATUS] = 0
-        self.context[Context.STEP] = step
-        if self._run(self._start) != HALTED or self.context[Context.STATUS]:
+        words = self._words
+        words[_STATUS] = 0
+        words[_STEP] = step
+        if self._run(self._start) != HALTED or words[_STATUS]:
             raise failure(self.context, self.codes, self.segment.labels, 0)
 
 

@@ -18,7 +18,16 @@ from graphc.ir.dim import evaluate as evaluate_dim
 from graphc.ir.node import Node
 from graphc.ops.evaluate import evaluate_static
 from graphc.ops.source import constant_value
-from graphc.schedule.buffer import ARENA, CARRIED, CONSTANT, INPUT, Buffer, View, batch_axes, matrix_layout
+from graphc.schedule.buffer import (
+    ARENA,
+    CARRIED,
+    CONSTANT,
+    INPUT,
+    Buffer,
+    View,
+    batch_axes,
+    matrix_layout,
+)
 from graphc.schedule.memory import Life, MemoryPlan, plan
 from graphc.schedule.schedule import Copy, KernelCall, Product, Routine, Schedule, ScheduledStep
 from graphc.schedule.values import CheckNote

@@ -17,6 +17,7 @@ from graphc.ir.shape import TensorType, shape_text
 from graphc.ops import layout, source
 from graphc.view.arrange import Names, walk
 from graphc.view.layered import Layout, Point, lay_out
+from graphc.view.palette import PALETTES, Palette, palette_of
 from graphc.view.phrase import Phrase, atom, render
 from graphc.view.style import TextStyle, fill
 from graphc.view.writer import Writer, node_shape
@@ -31,30 +32,6 @@ _SIGNS = {"*": "×", "/": "÷", "-": "−", "@": "@"}
 _OPERAND = "•"
 _LONGEST = 28  # characters of a label
 _INFIX = re.compile(r"\{0\} (\S+) \{1\}")
-
-
-@dataclass(frozen=True)
-class Palette:
-    """The colours of one sort of node: inside and border."""
-
-    name: str
-    fill: str
-    border: str
-
-
-_PALETTES = {
-    "input": Palette("input", "#dbeafe", "#2563eb"),
-    "param": Palette("parameter", "#ffedd5", "#ea580c"),
-    "state": Palette("state", "#fef9c3", "#ca8a04"),
-    "draw": Palette("random draw", "#fce7f3", "#db2777"),
-    "flag": Palette("flag", "#fee2e2", "#dc2626"),
-    "contraction": Palette("matrix product", "#dcfce7", "#16a34a"),
-    "reduction": Palette("reduction", "#ede9fe", "#7c3aed"),
-    "composite": Palette("composite", "#ccfbf1", "#0d9488"),
-    "layout": Palette("layout", "#f8fafc", "#94a3b8"),
-    "source": Palette("constant", "#f1f5f9", "#64748b"),
-}
-_OTHER = Palette("operation", "#ffffff", "#475569")
 
 
 @dataclass
@@ -94,7 +71,7 @@ def draw(roots: Sequence[tuple[str, Node]], names: Mapping[Node, str]) -> Pictur
     edges = [(start, end) for end, vertex in enumerate(vertices) for start in vertex.inputs]
     layout = lay_out([vertex.size for vertex in vertices], edges)
     used = {vertex.palette for vertex in vertices}
-    legend = tuple(palette for palette in _PALETTES.values() if palette in used)
+    legend = tuple(palette for palette in PALETTES.values() if palette in used)
     return Picture(_svg(vertices, layout), legend, note)
 
 
@@ -168,10 +145,9 @@ def _vertex(node: Node, name: str, unique: Names, operation: str) -> Vertex:
     declared = node.declaration
     if declared is not None:
         label = style.symbol(name or unique.unique(declared.name))
-        return Vertex(node, label, detail, _PALETTES.get(declared.role, _OTHER))
+        return Vertex(node, label, detail, palette_of(node))
     label = f"{style.symbol(name)} = {operation}" if name and operation else operation
-    palette = _PALETTES.get(node.op.kind, _OTHER)
-    return Vertex(node, label or style.symbol(name), detail, palette)
+    return Vertex(node, label or style.symbol(name), detail, palette_of(node))
 
 
 def _operation(node: Node, folded: Mapping[Node, Phrase], writer: Writer) -> str:
@@ -210,7 +186,7 @@ def _nearest(vertices: list[Vertex]) -> list[Vertex]:
         inputs = [place[s] for s in vertex.inputs if s in kept]
         if len(inputs) < len(vertex.inputs):
             inputs.append(len(chosen))
-            chosen.append(Vertex(None, "…", "", _PALETTES["layout"]))
+            chosen.append(Vertex(None, "…", "", PALETTES["layout"]))
         place[i] = len(chosen)
         chosen.append(replace(vertex, inputs=inputs))
     return chosen
@@ -252,8 +228,8 @@ def _edge(path: list[Point], height: float) -> str:
     text = f"M{x:.1f} {y:.1f}"
     for i, (next_x, next_y) in enumerate(points[1:]):
         third = (next_y - y) / (3 if 0 < i < len(points) - 2 else 2)
-        text += f" C{x + slopes[i] * third:.1f} {y + third:.1f} "
-        text += f"{next_x - slopes[i + 1] * third:.1f} {next_y - third:.1f} {next_x:.1f} {next_y:.1f}"
+        bends = x + slopes[i] * third, y + third, next_x - slopes[i + 1] * third, next_y - third
+        text += " C" + " ".join(f"{number:.1f}" for number in (*bends, next_x, next_y))
         x, y = next_x, next_y
     arrow = f"M{x - 3.5:.1f} {y - 1:.1f} L{x:.1f} {y + 5:.1f} L{x + 3.5:.1f} {y - 1:.1f} Z"
     return (
@@ -267,7 +243,7 @@ def _box(vertex: Vertex, centre: Point) -> str:
     declared = vertex.node is not None and vertex.node.declaration is not None
     corner = height / 2 if declared else 6
     border = 2.6 if vertex.result else 1.3
-    dashes = ' stroke-dasharray="3 2"' if vertex.palette is _PALETTES["layout"] else ""
+    dashes = ' stroke-dasharray="3 2"' if vertex.palette is PALETTES["layout"] else ""
     lines = [
         "<g>",
         f"<title>{escape(_tooltip(vertex))}</title>",

@@ -231,7 +231,7 @@ class LatexStyle(TextStyle):
         return rf"\operatorname{{broadcast}}\left({text}\right)", ATOM
 
     def transpose(self, part: Part) -> Part:
-        return rf"{{{self.at_least(ATOM, part)}}}^{{\top}}", POWER
+        return rf"{self.at_least(ATOM, part)}^{{\top}}", POWER
 
     def row(self, part: Part) -> Part:
         return self.transpose(part)

@@ -6,7 +6,7 @@ import re
 
 from graphc.ir.dim import Atom, Dim
 from graphc.ir.literal import quote
-from graphc.ir.op import ATOM, PRODUCT, SUM
+from graphc.ir.op import ATOM, POWER, PRODUCT, SUM
 
 _GREEK = frozenset((
     "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa",
@@ -41,7 +41,7 @@ def latex_symbol(name: str) -> str:
     """
     found = _NAME.fullmatch(name)
     if found is None:
-        return latex_escape(name)
+        return f"{{{latex_escape(name)}}}"
     differential, base, index, primes = found.groups()
     if differential and len(base) > 1 and base not in _GREEK:
         differential, base = "", differential + base
@@ -64,7 +64,7 @@ def latex_dim(dim: Dim) -> tuple[str, int]:
         text += f" {sign} {term}" if text else ("-" if coefficient < 0 else "") + term
     if len(dim.terms) > 1 or text.startswith("-"):
         return text, SUM
-    return text, PRODUCT if r"\," in text else ATOM
+    return text, PRODUCT if r"\," in text else POWER if "^" in text else ATOM
 
 
 def _power(atom: Atom, power: int) -> str:
