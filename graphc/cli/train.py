@@ -31,18 +31,28 @@ def main(arguments: Sequence[str]) -> int:
         data = load_mnist(options.data)
     wanted = Path(options.output or ("digits.py" if options.data is None else "mnist.py"))
     path = write_program(wanted, program_text(recipe))
-    print("\n".join(report.title(recipe, data)))
+    print(*report.title(recipe, data), sep="\n")
     program = run_file(str(path))
+    _print(report.model(program, recipe))
+    _print(report.graphs(program))
+    _print(report.last_derivative(program))
+    start = time.perf_counter()
     trainer = make_trainer(program, recipe)
-    for section in report.sections(program, trainer, recipe):
-        print("", *section, sep="\n")
+    before = trainer.evaluate((data.test_images, data.test_labels))
+    _print(report.first_kernel(trainer))
+    _print(report.compilation(trainer, recipe, time.perf_counter() - start))
     try:
-        seconds = _fit(trainer, recipe, data)
+        seconds = _fit(trainer, recipe, data, before)
     except KeyboardInterrupt:
         return _stopped(trainer, recipe, path)
-    print("", *report.result(trainer, data, seconds), sep="\n")
-    print("", *report.next_steps(path, wanted), sep="\n")
+    _print(report.result(trainer, data, seconds))
+    _print(report.next_steps(path, wanted))
     return 0
+
+
+def _print(section: Sequence[str]) -> None:
+    # At once, since what comes next may take a while.
+    print("", *section, sep="\n", flush=True)
 
 
 def make_trainer(program: UserFile, recipe: Recipe) -> Trainer:
@@ -70,10 +80,10 @@ def _trainer_site(program: UserFile) -> tuple[Site, ...]:
     return tuple(Site(program.path, number) for number in found)
 
 
-def _fit(trainer: Trainer, recipe: Recipe, data: Dataset) -> float:
+def _fit(trainer: Trainer, recipe: Recipe, data: Dataset, before: Row) -> float:
     """Train, with a line for each epoch; the seconds it took."""
     table = report.EpochTable(recipe.epochs)
-    print("", *table.head(), sep="\n", flush=True)
+    _print(table.head(before))
     write = _line_writer()
 
     def on_epoch(row: Row) -> None:

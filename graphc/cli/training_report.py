@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from graphc.grad.reverse import grad
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.shape import shape_text
+from graphc.nn.layers import parameters
 from graphc.rewrite.engine import rewrite, simplify
 from graphc.train import Dataset, Trainer
 from graphc.train.history import Row
@@ -36,20 +36,11 @@ def title(recipe: Recipe, data: Dataset) -> list[str]:
     ]
 
 
-def sections(program: UserFile, trainer: Trainer, recipe: Recipe) -> Iterator[list[str]]:
-    """The stages from the model to its native code, one after the other."""
-    yield model(program, trainer, recipe)
-    yield graphs(program, trainer)
-    yield last_derivative(program)
-    yield first_kernel(trainer)
-    yield compilation(trainer, recipe)
-
-
-def model(program: UserFile, trainer: Trainer, recipe: Recipe) -> list[str]:
+def model(program: UserFile, recipe: Recipe) -> list[str]:
     """Each named node of the program as a formula of the others."""
     nodes = program.nodes
     named = {name: nodes[name] for name in _LAYERS}
-    count = sum(int(np.prod(node.value.shape)) for node in trainer.parameters)
+    count = sum(int(np.prod(node.value.shape)) for node in parameters(nodes["loss"]))
     sizes = "-".join(map(str, recipe.sizes))
     lines = [f"Model: a multilayer perceptron {sizes} with {count:,} parameters"]
     for name, node in named.items():
@@ -58,18 +49,19 @@ def model(program: UserFile, trainer: Trainer, recipe: Recipe) -> list[str]:
     return lines
 
 
-def graphs(program: UserFile, trainer: Trainer) -> list[str]:
+def graphs(program: UserFile) -> list[str]:
     """The sizes of the graphs before and after rewriting."""
-    loss = program.nodes["loss"]
-    inputs = tuple(trainer.inputs)
-    derivatives = tuple(grad(loss, trainer.parameters))
-    lines = [f"{'Graph: nodes':<46} {'as written':>10} {'rewritten':>10}"]
+    nodes = program.nodes
+    loss, inputs = nodes["loss"], (nodes["x"], nodes["t"])
+    derivatives = tuple(grad(loss, parameters(loss)))
+    lines = [f"{'Graph':<38} {'nodes':>8} {'rewritten':>11} {'by rules':>10}"]
     for name, outputs in (
         ("the loss", (loss,)),
         (f"the loss and its {len(derivatives)} derivatives", (loss, *derivatives)),
     ):
         graph = Graph(inputs, outputs)
-        lines.append(f"  {name:<44} {len(graph):>10,} {len(rewrite(graph)):>10,}")
+        after = rewrite(graph)
+        lines.append(f"  {name:<36} {len(graph):>8,} {len(after):>11,} {len(after.log):>10,}")
     return lines
 
 
@@ -84,19 +76,17 @@ def last_derivative(program: UserFile) -> list[str]:
 def first_kernel(trainer: Trainer) -> list[str]:
     """The first kernel of the training step, without what it imports."""
     text = kernel_text(trainer.step.kernels[0])
-    lines = text[text.index("def ") :].splitlines()
-    return ["One of its kernels, with the line of yours that it computes:", *(f"  {line}" for line in lines)]
+    return ["One of its kernels, with the line of the program that it computes:", "", *text[text.index("def ") :].splitlines()]
 
 
-def compilation(trainer: Trainer, recipe: Recipe) -> list[str]:
+def compilation(trainer: Trainer, recipe: Recipe, seconds: float) -> list[str]:
     """What was compiled, how long it took, and the memory that a step will take."""
-    step = trainer.step
-    cached = sum(kernel.from_cache for kernel in step.kernels)
-    known = "none known" if cached == 0 else f"{cached} known" if cached < len(step.kernels) else "all known"
-    peak = step.memory.at({"n": recipe.batch_size})
+    step, evaluation = trainer.step, trainer.evaluation
+    cached = sum(kernel.from_cache for kernel in (*step.kernels, *evaluation.kernels))
     return [
-        f"Compiled in {step.compile_seconds:.2f} s: {len(step.kernels)} kernels ({known} from before); "
-        f"a step of {recipe.batch_size} takes {peak:,} bytes at its peak"
+        f"Compiled in {seconds:.2f} s: {len(step.kernels)} kernels for a step of training, "
+        f"{len(evaluation.kernels)} for validation, {cached or 'none'} from the cache.",
+        f"Planned peak memory of a step: {step.memory.at({'n': recipe.batch_size}):,} bytes.",
     ]
 
 
@@ -107,9 +97,13 @@ class EpochTable:
         self._epochs = epochs
         self._every = -(-epochs // _MOST_ROWS)
 
-    def head(self) -> list[str]:
-        """The titles of the columns."""
-        return ["            while learning           held out", "epoch      loss  accuracy      loss  accuracy"]
+    def head(self, before: Row) -> list[str]:
+        """The titles of the columns, and the untrained network's row."""
+        return [
+            "            while learning           held out",
+            "epoch      loss  accuracy      loss  accuracy",
+            f"    0{'':<22}{before['loss']:>7.5f}  {before['accuracy']:>7.2%}",
+        ]
 
     def is_shown(self, row: Row) -> bool:
         """Whether the row of this epoch is printed: the first, the last, and some between."""

@@ -35,7 +35,9 @@ def assembled(polynomial: Polynomial, order: Order, spelled: dict[Node, Node]) -
         complement = _complement(rest)
         if complement is not None and complement in polynomial.factors():
             return writer.signed(scale, multiplied(common, {complement: (1, 0)}))
-        return writer.signed(scale, {**common, writer.sum(rest): (1, 0)})
+        total = writer.sum(rest)
+        above, below = common.get(total, (0, 0))
+        return writer.signed(scale, {**common, total: (above + 1, below)})
     except Unsuitable:
         return None
 

@@ -172,7 +172,7 @@ def rewrite_nodes(
         steps.extend(rewriter.steps)
         if new == current:
             break
-        current, settled = new, rewriter.normal.keys()
+        current, settled = new, set(rewriter.normal.values())
     return current, tuple(steps)
 
 

@@ -248,6 +248,8 @@ class Expansion:
     def expand(self, node: Node) -> Polynomial:
         """The polynomial of a node of the region."""
         value = number(node)
+        if value == 0:
+            raise Unsuitable  # 0 * x is not 0 where x is inf or nan
         if value is not None and abs(value) < float("inf"):
             return Polynomial(self.dtype, [Term(Fraction(value), {})])
         if node not in self.region.interior:
@@ -288,7 +290,7 @@ class Expansion:
 
     def _divide(self, a: Node, b: Node) -> Polynomial:
         terms = self.expand(b).terms
-        if len(terms) != 1 or terms[0].coefficient == 0:
+        if len(terms) != 1:
             terms = self._factor(b).terms
         (term,) = terms
         inverse = Term(1 / term.coefficient, inverted(term.powers), term.made)

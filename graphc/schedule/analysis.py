@@ -88,6 +88,8 @@ class Anchors:
 
     stored: set[Node] = field(default_factory=set)
     weight: dict[Node, int] = field(default_factory=dict)
+    # What anchors take, by the loops they are computed in: asked for by every stage that follows.
+    known_demands: dict[tuple[object, Node], list[Demand]] = field(default_factory=dict)
 
     def inlined(self, node: Node) -> bool:
         """Whether the node is computed where it is used."""

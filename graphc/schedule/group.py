@@ -34,6 +34,9 @@ from graphc.schedule.index import ZERO, Indices, variable
 
 Dims = tuple[Dim, ...]
 
+# The latest groups that share something are tried; in a large graph a common input is in them all.
+_CANDIDATES = 8
+
 
 @dataclass(frozen=True)
 class Structure:
@@ -220,7 +223,7 @@ class Grouping:
 
     def _place(self, node: Node) -> None:
         structure = structure_of(node)
-        wanted = list(self._demands(structure, node))
+        wanted = demands_in(self.anchors, structure, node)
         touched = {n for n, _ in wanted if not is_free(n) and n.ndim}
         inlined = {n for n, _ in wanted if n is node or self.anchors.inlined(n)}
         needs = {s for s in (self._owner(n) for n, _ in wanted if n is not node) if s is not None}
@@ -235,18 +238,11 @@ class Grouping:
         self._join(group, node, 0, touched, needs)
         group.inlined |= inlined
 
-    def _demands(self, structure: Structure, node: Node) -> list[Demand]:
-        if node.op.kind == "reduction":
-            return list(demands(self.anchors, node.inputs[0], root_indices(structure, node)))
-        place = root_indices(structure, node)
-        # The anchor itself is entered; anchors inside it are not.
-        return list(demands_of_anchor(self.anchors, node, place))
-
     def _candidates(self, needs: set[Step], touched: set[Node]) -> list[Group]:
         related = {step for step in needs if isinstance(step, Group)}
         for node in touched:
-            related.update(self._touching[node])
-        return sorted(related, key=lambda group: -self.number[group])
+            related.update(self._touching[node][-_CANDIDATES:])
+        return sorted(related, key=lambda group: -self.number[group])[:_CANDIDATES]
 
     def _try(self, group: Group, node: Node, needs: set[Step]) -> int | None:
         """The loop of the group's row in which the anchor could be computed; None if it may not
@@ -259,7 +255,7 @@ class Grouping:
             # is kept.
             return None
         loop = 0
-        for other, at in self._demands(structure, node):
+        for other, at in demands_in(self.anchors, structure, node):
             source = self.anchors.memory_of(other)
             if source is node or source not in group.loop:
                 continue
@@ -287,6 +283,19 @@ class Grouping:
             for step in self.steps:
                 if self.needs(step, group):
                     self.before[step] |= more
+
+
+def demands_in(anchors: Anchors, structure: Structure, node: Node) -> list[Demand]:
+    """What computing one anchor in a structure takes, with places in its loop variables."""
+    key = (structure, node)
+    if key not in anchors.known_demands:
+        place = root_indices(structure, node)
+        if node.op.kind == "reduction":
+            anchors.known_demands[key] = list(demands(anchors, node.inputs[0], place))
+        else:
+            # The anchor itself is entered; anchors inside it are not.
+            anchors.known_demands[key] = demands_of_anchor(anchors, node, place)
+    return anchors.known_demands[key]
 
 
 def demands_of_anchor(anchors: Anchors, node: Node, place: Indices) -> list[Demand]:

@@ -31,11 +31,11 @@ from graphc.loops.tidy import tidy
 from graphc.ops.reduction import ReductionOp
 from graphc.ops.source import ramp_op
 from graphc.schedule import buffer as buffers
-from graphc.schedule.analysis import Anchors, Demand, demands, is_free
+from graphc.schedule.analysis import Anchors, Demand, is_free
 from graphc.schedule.buffer import View
 from graphc.schedule.group import (
     Group,
-    demands_of_anchor,
+    demands_in,
     in_inner_loop,
     inner_variables,
     kept_variables,
@@ -72,10 +72,7 @@ class Run:
 
 def anchor_demands(anchors: Anchors, group: Group, node: Node) -> list[Demand]:
     """What computing one anchor of a group takes, with places in the group's loop variables."""
-    place = root_indices(group.structure, node)
-    if node.op.kind == "reduction":
-        return list(demands(anchors, node.inputs[0], place))
-    return demands_of_anchor(anchors, node, place)
+    return demands_in(anchors, group.structure, node)
 
 
 class GroupLowering:

@@ -94,9 +94,7 @@ def walk(roots: Iterable[Node], known: Mapping[Node, str]) -> list[Node]:
     return order
 
 
-def arrange(
-    shown: Shown, names: Mapping[str, Node] | None = None, width: int = 80
-) -> Arrangement:
+def arrange(shown: Shown, names: Mapping[str, Node] | None = None, width: int = 80) -> Arrangement:
     """The assignments that show a graph, none much longer than `width` characters."""
     return _Arranger(named_roots(shown), check_names(names), width).run()
 

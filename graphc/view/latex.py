@@ -19,15 +19,15 @@ _LARGEST_SHOWN = 2000
 
 @at_user_line
 def latex(y: Shown, names: Mapping[str, Node] | None = None, limit: int = 40) -> str:
-    """A graph in LaTeX, for mathematics mode: a formula, or for a larger graph aligned equations.
+    r"""A graph in LaTeX, for mathematics mode: a formula, or for a larger graph aligned equations.
 
     Args: as for `gx.show`; `limit`, how many equations are written before those in the middle are
-    left out. Vectors are columns, `\\odot` multiplies element by element, a condition in square
+    left out. Vectors are columns, `\odot` multiplies element by element, a condition in square
     brackets is 1 where it holds and else 0. Names are escaped: none of them can be a command.
 
     >>> from graphc.ops import input, tanh
     >>> print(latex(tanh(input("x", ("n", 3)) @ input("W1", (3, 2))) / 2))
-    \\\\frac{1}{2} \\\\, \\\\tanh\\\\left(x \\\\, W_{1}\\\\right)
+    \frac{1}{2} \, \tanh\left(x \, W_{1}\right)
     """
     if limit < 2:
         raise ArgumentError(f"latex: expected limit >= 2, got {limit}")

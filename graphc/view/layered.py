@@ -68,9 +68,7 @@ def _assign(count: int, edges: Sequence[tuple[int, int]]) -> list[int]:
     first_use: dict[int, int] = {}
     for start, end in edges:
         first_use[start] = min(first_use.get(start, layer[end]), layer[end])
-    return [
-        layer[v] if v in has_inputs else first_use.get(v, 1) - 1 for v in range(count)
-    ]
+    return [layer[v] if v in has_inputs else first_use.get(v, 1) - 1 for v in range(count)]
 
 
 def _with_routes(

@@ -279,9 +279,7 @@ class Writer:
             texts.pop()
         whole = closed(self._exact(node, 0, operands), self.style)
         core = self.style.index(self.style.at_least(ATOM, whole.core[0]), texts)
-        return replace(
-            whole, core=(core,), shape=tuple(shape), axes=tuple(axes), sort="", mask=()
-        )
+        return replace(whole, core=(core,), shape=tuple(shape), axes=tuple(axes), sort="", mask=())
 
     def _rearranged(self, node: Node, operands: Operands) -> Phrase:
         """A linear operation of one array: scalars come out."""

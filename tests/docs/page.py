@@ -20,6 +20,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import graphc
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 WIDTH = 100
 
@@ -27,17 +29,25 @@ _FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # A character that no example prints.
 _MARK = "\x1e"
 
-# Each file given by name is run as a program in its own folder; what it prints, and the last line
-# of what it raises, goes to standard output.
-_RUN_APART = """
-import os, runpy, sys
+# Runs each file in a child of its own and in the file's folder. The error that ends it goes to
+# standard output, in lines that fit a page.
+_RUN_APART = f"""
+import os, runpy, sys, textwrap
+import graphc, numpy
 for name in sys.argv[1:]:
-    os.chdir(os.path.dirname(name))
-    try:
-        runpy.run_path(name, run_name="__main__")
-    except BaseException as error:
-        print(f"{type(error).__name__}: {error}")
-    print("\\x1e", end="", flush=True)
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        os.chdir(os.path.dirname(name))
+        try:
+            runpy.run_path(name, run_name="__main__")
+        except Exception as error:
+            message = f"{{type(error).__name__}}: {{error}}"
+            print(textwrap.fill(message, {WIDTH}, break_long_words=False, break_on_hyphens=False))
+        sys.stdout.flush()
+        os._exit(0)
+    os.waitpid(child, 0)
+    print({_MARK!r}, end="")
 """
 
 
@@ -111,7 +121,7 @@ def run_apart(codes: Sequence[str], folder: Path, name: str) -> list[str]:
         path.write_text(code, "utf-8")
         paths.append(str(path))
     command = [sys.executable, "-c", _RUN_APART, *paths]
-    return [out.removesuffix(_MARK) for out in _outputs(command, folder, len(codes) + 1)][:-1]
+    return _outputs(command, folder, len(codes) + 1)[:-1]
 
 
 def _outputs(command: list[str], folder: Path, count: int) -> list[str]:
@@ -180,6 +190,21 @@ def too_wide(text: str) -> list[str]:
     """Lines of code and output that a reader would have to scroll sideways for."""
     lines = [line for block in blocks(text) for line in block.text.splitlines()]
     return [line for line in lines if len(line) > WIDTH]
+
+
+def unknown_names(text: str) -> list[str]:
+    """Names such as `gx.train.sgd` in a page that the package does not have."""
+    found = dict.fromkeys(re.findall(r"\bgx(?:\.[A-Za-z]\w*)+", text))
+    return [name for name in found if not _exists(name.split(".")[1:])]
+
+
+def _exists(words: list[str]) -> bool:
+    value: object = graphc
+    for word in words:
+        if not hasattr(value, word):
+            return False
+        value = getattr(value, word)
+    return True
 
 
 def broken_links(path: Path) -> list[str]:

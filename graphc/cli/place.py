@@ -1,0 +1,73 @@
+"""`FILE.py:NAME` on the command line: the node that it means, and the derivative asked for."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+
+from graphc.cli.user_file import UserFile, run_file, split_place
+from graphc.compiler import Function
+from graphc.errors import ArgumentError
+from graphc.grad.reverse import grad
+from graphc.ir.node import Node
+from graphc.ir.traverse import topological
+from graphc.rewrite.engine import simplify
+
+
+@dataclass(frozen=True)
+class Place:
+    """What the user pointed at: a node of a file under a name, or a compiled function.
+
+    `derivative` is the derivative as it was built, before `node`, its simplified form.
+    """
+
+    file: UserFile
+    name: str
+    node: Node | None
+    function: Function | None = None
+    derivative: Node | None = None
+
+    def named_nodes(self) -> dict[str, Node]:
+        """The nodes of the graph that the file has names for, inputs first, this node last.
+
+        After rewriting, a node is known by the name of the one that it came from.
+        """
+        assert self.node is not None
+        order = {node: position for position, node in enumerate(topological([self.node]))}
+        known: dict[Node, str] = {}
+        for name, node in self.file.nodes.items():
+            same = node if node in order or self.derivative is None else simplify(node)
+            if same in order and same is not self.node:
+                known.setdefault(same, name)
+        ordered = sorted(known, key=order.__getitem__)
+        return {**{known[node]: node for node in ordered}, self.name: self.node}
+
+
+def add_place(parser: argparse.ArgumentParser) -> None:
+    """The arguments that `find` understands."""
+    parser.add_argument(
+        "place", metavar="FILE.py:NAME", help="a file, and what its top level calls a node in it"
+    )
+    parser.add_argument(
+        "--wrt", metavar="NAME", help="the derivative with respect to this node of the file"
+    )
+
+
+def find(options: argparse.Namespace) -> Place:
+    """Run the file and find the node; ArgumentError if there is no such file, name or node."""
+    path, name = split_place(options.place)
+    file = run_file(path)
+    found = file.names.get(name)
+    if isinstance(found, Function):
+        if options.wrt is not None:
+            raise ArgumentError(
+                f"{path}: {name!r} is a compiled function; --wrt takes the derivative of a node. "
+                f"{file.node_list()}"
+            )
+        return Place(file, name, None, found)
+    node = file.find_node(name)
+    if options.wrt is None:
+        return Place(file, name, node)
+    derivative = grad(node, file.find_node(options.wrt))
+    title = f"∂{name}/∂{options.wrt}"
+    return Place(file, title, simplify(derivative), derivative=derivative)
