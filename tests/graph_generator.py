@@ -194,14 +194,14 @@ class GraphBuilder:
             node = gx.sum(node, axis=tuple(range(extra)))
         for axis in range(-node.ndim, 0):
             if node.shape[axis] not in (1, shape[axis]):
-                if self.pick.random() < 0.3 and self._never_empty(node, axis):
+                if self.pick.random() < 0.3 and self.never_empty(node, axis):
                     node = node[(..., slice(0, 1), *[slice(None)] * (-axis - 1))]
                 else:
-                    node = gx.mean(node, axis=axis, keepdims=True) if self._never_empty(node, axis) else gx.sum(
+                    node = gx.mean(node, axis=axis, keepdims=True) if self.never_empty(node, axis) else gx.sum(
                         node, axis=axis, keepdims=True)
         return gx.broadcast_to(node, shape)
 
-    def _never_empty(self, node: Node, axis: int) -> bool:
+    def never_empty(self, node: Node, axis: int) -> bool:
         return all(world.shape((node.shape[axis],))[0] > 0 for world in self.worlds)
 
     def is_exact(self, *nodes: Node) -> bool:
@@ -349,7 +349,7 @@ def reduce(b: GraphBuilder) -> Made:
         axes = b.pick.choice((None, b.pick.randrange(x.ndim)))
     if name not in ("sum", "prod"):
         for axis in range(x.ndim) if axes is None else axes if isinstance(axes, tuple) else (axes,):
-            if not b._never_empty(x, axis):
+            if not b.never_empty(x, axis):
                 raise Rejected
     if name in ("max", "min", "argmax", "argmin"):
         _clear_extreme(b, x, axes)
@@ -400,7 +400,7 @@ def layout_step(b: GraphBuilder) -> Made:
         return layout.flip(x, [b.pick.random() < 0.5 for _ in x.shape]), exact
     if kind == "pad":
         edges = tuple((b.pick.randrange(3), b.pick.randrange(3), b.pick.choice((0, 0, 1, 2))) for _ in x.shape)
-        if any(between and not b._never_empty(x, axis) for axis, (_, _, between) in enumerate(edges)):
+        if any(between and not b.never_empty(x, axis) for axis, (_, _, between) in enumerate(edges)):
             raise Rejected
         return layout.pad(x, edges), exact
     return x[tuple(_random_key(b, x, axis) for axis in range(b.pick.randrange(1, x.ndim + 1)))], exact
@@ -466,7 +466,7 @@ def indexing(b: GraphBuilder) -> Made:
     if kind == "entropy":
         return gx.softmax_cross_entropy(x, b.add_labels(x.shape[:-1], x.shape[-1])), False
     if kind == "argmax_pick":
-        if not b._never_empty(x, x.ndim - 1):
+        if not b.never_empty(x, x.ndim - 1):
             raise Rejected
         _clear_extreme(b, x, (x.ndim - 1,))
         if x in b.exact:
@@ -479,7 +479,7 @@ def indexing(b: GraphBuilder) -> Made:
 def softmaxes(b: GraphBuilder) -> Made:
     x = b.float_node(1)
     axis = b.pick.randrange(-x.ndim, x.ndim)
-    if not b._never_empty(x, axis):
+    if not b.never_empty(x, axis):
         raise Rejected
     if b.pick.random() < 0.2:
         return gx.sigmoid_cross_entropy(x, b.shaped(b.float_node(), x.shape)), False
@@ -511,7 +511,7 @@ def normalize(b: GraphBuilder) -> Made:
     """Means and variances of rows: several reductions in one row, used again beside the elements."""
     x = b.float_node(1)
     axis = b.pick.randrange(x.ndim)
-    if not b._never_empty(x, axis):
+    if not b.never_empty(x, axis):
         raise Rejected
     centred = x - gx.mean(x, axis=axis, keepdims=True)
     variance = gx.mean(gx.square(centred), axis=axis, keepdims=True)
@@ -601,7 +601,8 @@ def random_scalar(b: GraphBuilder) -> Node:
     total: Node | None = None
     floats = b.floats()
     for node in b.pick.sample(floats[-6:], min(len(floats), b.pick.randrange(1, 3))):
-        term = gx.mean(gx.square(node)) if b.pick.random() < 0.4 else gx.sum(node * b.pick.choice((1.0, 0.5, -1.5)))
+        averaged = b.pick.random() < 0.4 and all(b.never_empty(node, axis) for axis in range(node.ndim))
+        term = gx.mean(gx.square(node)) if averaged else gx.sum(node * b.pick.choice((1.0, 0.5, -1.5)))
         if b.pick.random() < 0.3:
             term = gx.sum(gx.sin(node) * b.shaped(b.float_node(), node.shape))
         total = term if total is None else total + term

@@ -1,7 +1,7 @@
 """What runs in a process of its own: one framework, one workload, one figure.
 
-The process starts with `LAUNCH`, which imports the framework before anything else, so that the time of that import
-is its own. The result is the last line on standard output, as JSON.
+The process starts with `LAUNCH`, which imports the framework before anything else, so that the
+time of that import is its own. The result is the last line on standard output, as JSON.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _LEAST_SECONDS = 1.0
 
 
 def main(import_seconds: float, arguments: list[str]) -> None:
-    """Measure `arguments`: a framework and a workload. With "prepare", have graphc's driver in its cache."""
+    """Measure `arguments`: a framework and a workload; or "prepare": have the driver cached."""
     if arguments == ["prepare"]:
         driver.load()
         result: dict[str, Any] = {"value": import_seconds}
@@ -44,9 +44,10 @@ def main(import_seconds: float, arguments: list[str]) -> None:
 def measure(name: str, work: Workload, import_seconds: float) -> dict[str, Any]:
     """The figure of one framework: seconds a step, a call, a first step or an import.
 
-    Keys: `value`; `import_seconds`; for all but imports `first_seconds` (from arrays to the first result, with
-    `build_seconds` of it before anything runs), `relative_error` and whether that makes it `wrong`, and
-    `peak_bytes`, the most memory that the process held beyond what it did after the import.
+    Keys: `value`; `import_seconds`; for all but imports `first_seconds` (from arrays to the first
+    result, with `build_seconds` of it before anything runs), `relative_error` and whether that
+    makes it `wrong`, and `peak_bytes`, the most memory that the process held beyond what it did
+    after the import.
     """
     result: dict[str, Any] = {"value": import_seconds, "import_seconds": import_seconds}
     if work.measure == "import":
@@ -79,7 +80,7 @@ def _steady(job: Job) -> float:
 
 
 def _memory(key: str) -> int:
-    """Bytes of memory in use (VmRSS) or the most ever in use (VmHWM); 0 where the system does not tell."""
+    """Bytes of memory in use (VmRSS) or the most ever in use (VmHWM); 0 where none can be told."""
     status = Path("/proc/self/status")
     if not status.exists():
         return 0

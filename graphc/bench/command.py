@@ -9,24 +9,32 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from graphc.bench.frameworks import FRAMEWORKS
-from graphc.bench.report import comparison_text, compare, document, table_text, write_json
-from graphc.bench.suite import Sample, Suite, installed
+from graphc.bench.report import compare, comparison_text, document, table_text, write_json
+from graphc.bench.suite import HELD_BACK, Sample, Suite, installed
 from graphc.bench.workloads import WORKLOADS, Workload
 
 
 def main(arguments: list[str]) -> int:
-    """Run `graphc bench` with these arguments. 0, or 1 if a framework failed, was wrong or missed a promise."""
+    """Run `graphc bench` with these arguments.
+
+    Returns 0, or 1 if a framework failed or was wrong, or graphc missed a promise.
+    """
     options = _parser().parse_args(arguments)
-    works = [work for work in WORKLOADS if not options.workload or work.name in options.workload]
-    chosen = [each for each in installed() if not options.framework or each.name in options.framework]
     if options.list:
         _list()
         return 0
-    lost = sorted({each.name for each in FRAMEWORKS} - {each.name for each in installed()})
+    here = installed()
+    works = [work for work in WORKLOADS if not options.workload or work.name in options.workload]
+    chosen = [each for each in here if not options.framework or each.name in options.framework]
+    lost = [each.name for each in FRAMEWORKS if each not in here]
     print(f"frameworks: {', '.join(each.name for each in chosen)}", end="")
     print(f"; not installed: {', '.join(lost)}" if lost else "")
+    unset = () if options.keep_environment else HELD_BACK
+    if unset:
+        print(f"every library at its defaults: {', '.join(unset)} unset")
     with tempfile.TemporaryDirectory(prefix="graphc-bench-") as directory:
-        samples = Suite(chosen, Path(directory)).run(works, options.processes, _tell)
+        suite = Suite(chosen, Path(directory), unset)
+        samples = suite.run(works, options.processes, _tell)
     return _report(works, samples, options.json)
 
 
@@ -61,20 +69,35 @@ def _count(text: str) -> int:
     return count
 
 
+def _workload(text: str) -> str:
+    names = [work.name for work in WORKLOADS]
+    if text not in names:
+        raise argparse.ArgumentTypeError(f"expected one of {', '.join(names)}; got {text!r}")
+    return text
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="graphc bench",
         description="Compare graphc with the frameworks that are installed, side by side.",
     )
-    names = [work.name for work in WORKLOADS]
-    parser.add_argument("workload", nargs="*", help=f"what to measure: {', '.join(names)} (default: all)")
+    known = ", ".join(work.name for work in WORKLOADS)
+    parser.add_argument(
+        "workload", nargs="*", type=_workload, metavar="WORKLOAD",
+        help=f"what to measure: {known} (default: all)",
+    )  # fmt: skip
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything found to FILE")
     parser.add_argument(
-        "--processes", type=_count, default=5, metavar="N", help="processes for each figure (default 5)"
-    )
+        "--processes", type=_count, default=5, metavar="N",
+        help="processes for each figure (default 5)",
+    )  # fmt: skip
     parser.add_argument(
         "--framework", action="append", choices=[each.name for each in FRAMEWORKS],
         help="only this one; may be repeated",
+    )  # fmt: skip
+    parser.add_argument(
+        "--keep-environment", action="store_true",
+        help=f"leave {', '.join(HELD_BACK)} as they are: they hold a library back",
     )  # fmt: skip
     parser.add_argument("--list", action="store_true", help="list the workloads and stop")
     return parser

@@ -1,4 +1,4 @@
-"""Who is measured: for each framework the library to import and the module that writes the workloads in it."""
+"""Who is measured: each framework's library, and the module that writes the workloads in it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from graphc.bench.workloads import Array
 class Job:
     """A workload written in a framework.
 
-    `first` gives what is compared with the reference (its first call compiles, if anything does). `run` is what is
-    timed: `steps` training steps or calls, with all results there when it returns.
+    `first` gives what is compared with the reference (its first call compiles, if anything does).
+    `run` is what is timed: `steps` training steps or calls, with all results there when it returns.
     """
 
     first: Callable[[], Array]
@@ -41,7 +41,7 @@ class Framework:
         return importlib.util.find_spec(self.library) is not None
 
     def makers(self) -> Mapping[str, Maker]:
-        """For each model that this framework runs, the function that builds it. Imports the library."""
+        """For each model that this framework runs, what builds it. Imports the library."""
         made: Mapping[str, Maker] = importlib.import_module(self.jobs).makers(self.variant)
         return made
 

@@ -14,7 +14,8 @@ from graphc.bench.workloads import CHECKED_STEPS, Array, layers
 def makers(_variant: str) -> dict[str, Maker]:
     """A maker for each model."""
     return {
-        "mlp": _mlp, "softmax_cross_entropy": _softmax_cross_entropy, "gelu": _gelu, "scalar": _scalar
+        "mlp": _mlp, "softmax_cross_entropy": _softmax_cross_entropy, "gelu": _gelu,
+        "scalar": _scalar,
     }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The workloads in JAX: one jitted step at a time, or ("scan") a whole epoch as one jitted `lax.scan`."""
+"""The workloads in JAX: a jitted step at a time, or ("scan") an epoch as one jitted `lax.scan`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ def makers(variant: str) -> dict[str, Maker]:
     if variant == "scan":
         return {"mlp": _mlp_scan}
     return {
-        "mlp": _mlp_steps, "softmax_cross_entropy": _softmax_cross_entropy, "gelu": _gelu, "scalar": _scalar
+        "mlp": _mlp_steps, "softmax_cross_entropy": _softmax_cross_entropy, "gelu": _gelu,
+        "scalar": _scalar,
     }  # fmt: skip
 
 

@@ -14,7 +14,8 @@ from graphc.bench.workloads import CHECKED_STEPS, Array, layers
 def makers(_variant: str) -> dict[str, Maker]:
     """A maker for each model."""
     return {
-        "mlp": _mlp, "softmax_cross_entropy": _softmax_cross_entropy, "gelu": _gelu, "scalar": _scalar
+        "mlp": _mlp, "softmax_cross_entropy": _softmax_cross_entropy, "gelu": _gelu,
+        "scalar": _scalar,
     }  # fmt: skip
 
 
@@ -72,7 +73,8 @@ def _softmax_cross_entropy(_: Mapping[str, Any], given: Mapping[str, Array]) -> 
     x, t = pt.fmatrix("x"), pt.lvector("t")
     loss = _cross_entropy(x, t)
     f = pytensor.function([x, t], [loss, pytensor.grad(loss, x)])
-    return Job(lambda: np.asarray(f(given["x"], given["t"])[1]), lambda: f(given["x"], given["t"]), 1)
+    feed = (given["x"], given["t"])
+    return Job(lambda: np.asarray(f(*feed)[1]), lambda: f(*feed), 1)
 
 
 def _gelu(_: Mapping[str, Any], given: Mapping[str, Array]) -> Job:

@@ -11,7 +11,7 @@ from graphc.bench.workloads import CHECKED_STEPS, Array, Workload, arrays, layer
 
 
 def expected(work: Workload) -> Array:
-    """The first losses of a training (shape (CHECKED_STEPS,)), or the gradient with respect to x."""
+    """The first losses of a training, shape (CHECKED_STEPS,), or the gradient by x."""
     given = {name: _wide(array) for name, array in arrays(work.model, work.settings).items()}
     x = given["x"]
     if work.model == "mlp":
@@ -21,12 +21,13 @@ def expected(work: Workload) -> Array:
     if work.model == "gelu":
         c = np.sqrt(2 / np.pi)
         tanh = np.tanh(c * (x + 0.044715 * x**3))
-        return 0.5 * (1 + tanh) + 0.5 * x * (1 - tanh**2) * c * (1 + 3 * 0.044715 * x**2)
-    return np.exp(-x * x) * (np.cos(x) - 2 * x * np.sin(x))
+        slope = c * (1 + 3 * 0.044715 * x**2)
+        return np.asarray(0.5 * (1 + tanh) + 0.5 * x * (1 - tanh**2) * slope)
+    return np.asarray(np.exp(-x * x) * (np.cos(x) - 2 * x * np.sin(x)))
 
 
 def relative_error(result: Array, want: Array) -> float:
-    """The largest difference, relative to the largest expected number; infinite if shapes differ or NaN."""
+    """The largest difference by the largest expected number; infinite for NaN or another shape."""
     result = np.asarray(result)
     if result.shape != want.shape or not np.isfinite(result).all():
         return float("inf")

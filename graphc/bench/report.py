@@ -1,4 +1,4 @@
-"""Figures from samples: medians with their spread, ratios to the best peer, promises kept or not."""
+"""Figures from samples: medians and their spread, ratios to the best peer, promises kept or not."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LIBRARIES = ("graphc", "numpy", "numba", "scipy", "torch", "jax", "jaxlib", "py
 
 @dataclass(frozen=True)
 class Figure:
-    """One framework on one workload: the median of its processes in the workload's unit, and the extremes."""
+    """A framework on a workload: median and extremes of its processes, in the workload's unit."""
 
     framework: str
     value: float | None
@@ -82,9 +82,8 @@ def _compare(
 def _figure(work: Workload, samples: Sequence[Sample], what: str) -> Figure:
     scale, name = _SCALE[work.unit], samples[0].framework
     extra = "import_seconds" if what == "total" else ""
-    pairs = [
-        (s.round, scale * (s.value + s.data.get(extra, 0.0))) for s in samples if s.value is not None
-    ]
+    good = [(s, s.value) for s in samples if s.value is not None]
+    pairs = [(s.round, scale * (value + s.data.get(extra, 0.0))) for s, value in good]
     note = next((_fault(s) for s in samples if s.value is None), "")
     if not pairs or note:
         return Figure(name, None, note=note)
@@ -130,7 +129,8 @@ def comparison_text(row: Comparison) -> str:
             lines.append(f"  {figure.framework:<14} {figure.note}")
             continue
         spread = f"{_number(figure.lowest)} - {_number(figure.highest)}"
-        peak = f"peak {figure.peak_bytes / 1e6:,.0f} MB over the import" if figure.peak_bytes else ""
+        megabytes = figure.peak_bytes / 1e6
+        peak = f"peak {megabytes:,.0f} MB over the import" if megabytes else ""
         lines.append(f"  {figure.framework:<14} {_number(figure.value):>10}   {spread:<22} {peak}")
     return "\n".join(line.rstrip() for line in lines)
 
@@ -142,12 +142,10 @@ def table_text(rows: Sequence[Comparison]) -> str:
     for row in rows:
         known = {figure.framework: figure for figure in row.figures}
         own, best = known.get("graphc"), known.get(row.best_peer)
-        cells = [_cell(own, row.unit), _cell(best, row.unit)]
+        cells = f"{_cell(own, row.unit):>11} {_cell(best, row.unit):>11}"
         ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
         kept = "; ".join(f"{'kept' if ok else 'MISSED'}: {text}" for text, ok in row.promises)
-        lines.append(
-            f"{row.workload:<24} {cells[0]:>11} {cells[1]:>11}  {row.best_peer:<14} {ratio:>6}  {kept}"
-        )
+        lines.append(f"{row.workload:<24} {cells}  {row.best_peer:<14} {ratio:>6}  {kept}")
     return "\n".join(line.rstrip() for line in lines)
 
 

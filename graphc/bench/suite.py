@@ -1,4 +1,4 @@
-"""Runs the comparison: each figure in a process of its own, the frameworks in turn, several rounds."""
+"""Runs the comparison: a process for each figure, the frameworks in turn, several rounds."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ from graphc.errors import GraphcError
 _TIMEOUT_SECONDS = 600
 # What a developer's shell may have set and a user's has not.
 _UNSET = ("GRAPHC_VERIFY", "GRAPHC_DEBUG", "GRAPHC_CACHE", "PYTHONDONTWRITEBYTECODE")
+# Settings that make OpenBLAS use the instructions of an older processor, which only some of the
+# frameworks would feel.
+HELD_BACK = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
 
 class BenchError(GraphcError):
@@ -56,8 +59,10 @@ def takes_part(framework: Framework, work: Workload) -> bool:
 class Suite:
     """Processes with caches of their own in `directory`."""
 
-    def __init__(self, frameworks: Sequence[Framework], directory: Path) -> None:
-        self.frameworks, self.directory = list(frameworks), directory
+    def __init__(
+        self, frameworks: Sequence[Framework], directory: Path, unset: Sequence[str] = HELD_BACK
+    ) -> None:
+        self.frameworks, self.directory, self.unset = list(frameworks), directory, unset
         self._fresh = 0
 
     def run(
@@ -69,7 +74,7 @@ class Suite:
         for work in works:
             mine = [each for each in self.frameworks if takes_part(each, work)]
             for round_number in range(processes):
-                # Each round begins with another framework, so that none always follows the same one.
+                # Each round begins with another one, so that none always runs at the same place.
                 turn = round_number % max(len(mine), 1)
                 for framework in [*mine[turn:], *mine[:turn]]:
                     samples.append(self._sample(framework, work, round_number))
@@ -80,7 +85,7 @@ class Suite:
         """Bytecode of every library, and the driver of graphc in a cache that others copy."""
         for library in {each.library for each in self.frameworks}:
             cache = self.directory / "driver" if library == "graphc" else self._new_directory()
-            _, failure = _process([library, "prepare"], cache)
+            _, failure = self._process([library, "prepare"], cache)
             if library == "graphc" and failure:
                 raise BenchError(f"bench: the driver of graphc could not be loaded: {failure}")
 
@@ -99,16 +104,19 @@ class Suite:
     def _sample(self, framework: Framework, work: Workload, round_number: int) -> Sample:
         cache = self._cache(framework, work)
         arguments = [framework.library, framework.name, work.name]
-        data, failure = _process(arguments, cache)
+        data, failure = self._process(arguments, cache)
         if work.measure == "second" and not failure:
-            data, failure = _process(arguments, cache)
+            data, failure = self._process(arguments, cache)
         return Sample(work.name, framework.name, round_number, data, failure)
 
+    def _process(self, arguments: list[str], cache: Path) -> tuple[dict[str, Any], str]:
+        unset = [word for name in (*_UNSET, *self.unset) for word in ("-u", name)]
+        python = [sys.executable, "-c", LAUNCH, *arguments]
+        return result_of(["env", *unset, *_settings(cache), *python])
 
-def _process(arguments: list[str], cache: Path) -> tuple[dict[str, Any], str]:
-    """What a child found, and what went wrong if something did."""
-    command = ["env", *(f"--unset={name}" for name in _UNSET), *_settings(cache)]
-    command += [sys.executable, "-c", LAUNCH, *arguments]
+
+def result_of(command: Sequence[str]) -> tuple[dict[str, Any], str]:
+    """The JSON object on the last line that a command prints, and what went wrong if it did."""
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, check=False
@@ -117,9 +125,10 @@ def _process(arguments: list[str], cache: Path) -> tuple[dict[str, Any], str]:
         return {}, f"took more than {_TIMEOUT_SECONDS} s"
     lines = done.stdout.strip().splitlines()
     if done.returncode or not lines:
-        reason = [*done.stderr.strip().splitlines(), f"exit status {done.returncode}"]
-        return {}, reason[-2] if len(reason) > 1 else reason[-1]
-    return json.loads(lines[-1]), ""
+        said = done.stderr.strip().splitlines()
+        return {}, said[-1] if said else f"exit status {done.returncode}"
+    data: dict[str, Any] = json.loads(lines[-1])
+    return data, ""
 
 
 def _settings(cache: Path) -> list[str]:

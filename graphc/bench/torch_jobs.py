@@ -16,7 +16,8 @@ def makers(variant: str) -> dict[str, Maker]:
     """A maker for each model."""
     through = library("torch").compile if variant == "compile" else _as_it_is
     every = {
-        "mlp": _mlp, "softmax_cross_entropy": _softmax_cross_entropy, "gelu": _gelu, "scalar": _scalar
+        "mlp": _mlp, "softmax_cross_entropy": _softmax_cross_entropy, "gelu": _gelu,
+        "scalar": _scalar,
     }  # fmt: skip
     return {name: functools.partial(make, through) for name, make in every.items()}
 

@@ -6,6 +6,7 @@ else, add a row.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,10 +33,11 @@ class Target:
 class Workload:
     """One row of the comparison.
 
-    `model` says what is computed (see `arrays`), `settings` its sizes. `measure` says what of it is timed: "steady"
-    (one step or call once all is compiled), "first" (from arrays to the first result, with an empty kernel cache),
-    "second" (the same with the cache that such a process left) or "import". `tolerance` is the relative difference
-    from the float64 reference at which a result counts as wrong.
+    `model` says what is computed (see `arrays`), `settings` its sizes. `measure` says what of it is
+    timed: "steady" (one step or call once all is compiled), "first" (from arrays to the first
+    result, with an empty kernel cache), "second" (the same with the cache that such a process left)
+    or "import". A result that differs from the float64 reference by more than `tolerance`,
+    relatively, is wrong.
     """
 
     name: str
@@ -59,7 +61,7 @@ def _mlp(name: str, sizes: tuple[int, ...], batch: int, steps: int, **more: Any)
     return Workload(name, more.pop("title", title), "mlp", settings, **more)
 
 
-_DIGITS = {"sizes": (64, 64, 32, 10), "batch": 32, "steps": 45}
+_DIGITS: dict[str, Any] = {"sizes": (64, 64, 32, 10), "batch": 32, "steps": 45}
 
 WORKLOADS: tuple[Workload, ...] = (
     _mlp("mlp_tiny", (64, 32, 10), 32, 1000, targets=(Target("jax-scan", 0.7),)),
@@ -95,8 +97,9 @@ def workload(name: str) -> Workload:
 def arrays(model: str, settings: Mapping[str, Any]) -> dict[str, Array]:
     """The arrays that a workload is fed, float32 and int64, the same in every process.
 
-    "mlp": `x` (steps * batch, in), `t` (steps * batch,), and `W0`, `b0`, `W1`, ... "softmax_cross_entropy": `x`
-    (rows, classes), `t` (rows,). "gelu": `x` (count,). "scalar": `x` ().
+    "mlp": `x` (steps * batch, in), `t` (steps * batch,), and `W0`, `b0`, `W1`, ...
+    "softmax_cross_entropy": `x` (rows, classes), `t` (rows,). "gelu": `x` (count,). "scalar":
+    `x` ().
     """
     random = np.random.default_rng(20240229)
     if model == "mlp":
@@ -116,7 +119,7 @@ def _normal(random: np.random.Generator, *shape: int) -> Array:
 def _mlp_arrays(random: np.random.Generator, settings: Mapping[str, Any]) -> dict[str, Array]:
     sizes, count = settings["sizes"], settings["steps"] * settings["batch"]
     made = {"x": _normal(random, count, sizes[0]), "t": random.integers(0, sizes[-1], count)}
-    for layer, (rows, columns) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for layer, (rows, columns) in enumerate(itertools.pairwise(sizes)):
         made[f"W{layer}"] = _normal(random, rows, columns) * np.float32(np.sqrt(2 / rows))
         made[f"b{layer}"] = np.zeros(columns, np.float32)
     return made

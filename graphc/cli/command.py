@@ -1,8 +1,9 @@
-"""The `graphc` command: finds the subcommand, runs it, and turns what goes wrong into exit codes."""
+"""The `graphc` command: finds the subcommand, runs it, and turns failures into exit codes."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import difflib
 import io
 import os
@@ -12,12 +13,9 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from graphc import __version__
+from graphc.cli.exit_code import BROKEN_PIPE, DONE, FAILED, INTERRUPTED, WRONG_USE
 from graphc.errors import GraphcError
 from graphc.ir.site import user_sites, written_at
-
-# What shells expect of a command that ended by Ctrl-C, or whose reader went away: 128 + the signal.
-INTERRUPTED, BROKEN_PIPE = 130, 141
-WRONG_USE = 2
 
 
 @dataclass(frozen=True)
@@ -29,54 +27,50 @@ class Command:
 
 
 COMMANDS = {
-    "train": Command("graphc.cli.train", "train a network on handwritten digits, and show each stage"),
+    "train": Command("graphc.cli.train", "train a network on digits, and show each stage"),
     "show": Command("graphc.cli.show", "print a graph of your file, or its derivative"),
-    "source": Command("graphc.cli.source", "print the code that a graph of your file is compiled to"),
+    "source": Command("graphc.cli.source", "print the code that computes a graph of your file"),
     "bench": Command("graphc.bench.command", "compare the speed with other frameworks"),
-}  # fmt: skip
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run `graphc` with these arguments, by default those of the process; the exit code.
-
-    0: done; 1: what was to be run failed; 2: wrong use or bad input, explained on standard error;
-    130: stopped by Ctrl-C; 141: whoever read the output stopped reading.
-    """
+    """Run `graphc` with these arguments, by default those of the process; the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     _let_output_be_written()
     try:
         code = _run(given)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except GraphcError as error:
         return _fail(given, error)
     except KeyboardInterrupt:
         print("\ngraphc: stopped", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:
-        # What is still buffered has no reader; without this, Python would complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return BROKEN_PIPE
+    except OSError as error:
+        return _without_output(error)
     return code
 
 
 def _run(given: list[str]) -> int:
+    if given[:1] == ["help"]:
+        given = [*given[1:2], "--help"]
+    if given and given[0] in COMMANDS:
+        code: int = import_module(COMMANDS[given[0]].module).main(given[1:])
+        return code
+    return _without_command(given)
+
+
+def _without_command(given: list[str]) -> int:
     parser = _parser()
     if not given:
         parser.print_help()
-        return 0
-    first, rest = given[0], given[1:]
-    if first == "help" and rest[:1] and rest[0] in COMMANDS:
-        first, rest = rest[0], ["--help"]
-    if first in COMMANDS:
-        code: int = import_module(COMMANDS[first].module).main(rest)
-        return code
-    parser.parse_args([] if first == "help" else [first])
-    if first == "help":
-        parser.print_help()
-        return 0
+        return DONE
+    # Ends here for --help, --version and unknown options.
+    first = parser.parse_args(given[:1]).command
     near = difflib.get_close_matches(first, COMMANDS, n=1)
     meant = f"did you mean {near[0]!r}?" if near else f"expected one of {', '.join(COMMANDS)}"
-    parser.error(f"unknown command {first!r}: {meant}")
+    return parser.error(f"unknown command {first!r}: {meant}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -100,6 +94,17 @@ def _fail(given: list[str], error: GraphcError) -> int:
     message = str(error).removesuffix(written_at(user_sites()))
     print(f"graphc {given[0]}: error: {message}", file=sys.stderr)
     return WRONG_USE
+
+
+def _without_output(error: OSError) -> int:
+    """The output went nowhere: quietly if its reader had enough, as `head` has."""
+    with contextlib.suppress(OSError, AttributeError):
+        # What is still buffered has no reader; without this, Python would complain at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        return BROKEN_PIPE
+    print(f"graphc: error: {error}", file=sys.stderr)
+    return FAILED
 
 
 def _let_output_be_written() -> None:

@@ -18,14 +18,14 @@ from graphc.rewrite.engine import simplify
 class Place:
     """What the user pointed at: a node of a file under a name, or a compiled function.
 
-    `derivative` is the derivative as it was built, before `node`, its simplified form.
+    Where `node` was rewritten, `before` is what it was made from.
     """
 
     file: UserFile
     name: str
     node: Node | None
     function: Function | None = None
-    derivative: Node | None = None
+    before: Node | None = None
 
     def named_nodes(self) -> dict[str, Node]:
         """The nodes of the graph that the file has names for, inputs first, this node last.
@@ -36,7 +36,7 @@ class Place:
         order = {node: position for position, node in enumerate(topological([self.node]))}
         known: dict[Node, str] = {}
         for name, node in self.file.nodes.items():
-            same = node if node in order or self.derivative is None else simplify(node)
+            same = node if node in order or self.before is None else simplify(node)
             if same in order and same is not self.node:
                 known.setdefault(same, name)
         ordered = sorted(known, key=order.__getitem__)
@@ -49,8 +49,9 @@ def add_place(parser: argparse.ArgumentParser) -> None:
         "place", metavar="FILE.py:NAME", help="a file, and what its top level calls a node in it"
     )
     parser.add_argument(
-        "--wrt", metavar="NAME", help="the derivative with respect to this node of the file"
+        "--wrt", metavar="NAME", help="its derivative with respect to this node, simplified"
     )
+    parser.add_argument("--simplify", action="store_true", help="after rewriting")
 
 
 def find(options: argparse.Namespace) -> Place:
@@ -65,9 +66,9 @@ def find(options: argparse.Namespace) -> Place:
                 f"{file.node_list()}"
             )
         return Place(file, name, None, found)
-    node = file.find_node(name)
-    if options.wrt is None:
+    node, title = file.find_node(name), name
+    if options.wrt is not None:
+        node, title = grad(node, file.find_node(options.wrt)), f"∂{name}/∂{options.wrt}"
+    elif not options.simplify:
         return Place(file, name, node)
-    derivative = grad(node, file.find_node(options.wrt))
-    title = f"∂{name}/∂{options.wrt}"
-    return Place(file, title, simplify(derivative), derivative=derivative)
+    return Place(file, title, simplify(node), before=node)

@@ -17,7 +17,10 @@ _LAST_RATE = 0.05
 
 @dataclass(frozen=True)
 class Recipe:
-    """A network, the data that it learns, and how; `directory` holds MNIST, None is the digits."""
+    """A network, the data that it learns, and how.
+
+    `directory` holds MNIST; None is the digits. After each step the rate is multiplied by `decay`.
+    """
 
     sizes: tuple[int, int, int, int]
     pixels: str
@@ -25,22 +28,12 @@ class Recipe:
     epochs: int
     batch_size: int
     rate: float
+    decay: float = 1.0
     directory: str | None = None
-
-    @property
-    def decay(self) -> float:
-        """What the rate is multiplied with after each step; 1 where it stays."""
-        if self.directory is None:
-            return 1.0
-        steps = self.epochs * math.ceil(_MNIST_EXAMPLES / self.batch_size)
-        return float(f"{_LAST_RATE ** (1 / steps):.7f}")
 
     def weight_seed(self, layer: int) -> int:
         """The seed of a layer's weights, counted from 1: another one for each run and layer."""
         return 10 * self.seed + layer
-
-
-_MNIST_EXAMPLES = 60_000
 
 
 def digits_recipe(seed: int, epochs: int | None, batch_size: int | None) -> Recipe:
@@ -49,12 +42,14 @@ def digits_recipe(seed: int, epochs: int | None, batch_size: int | None) -> Reci
 
 
 def mnist_recipe(
-    directory: str, seed: int, epochs: int | None, batch_size: int | None
+    directory: str, examples: int, seed: int, epochs: int | None, batch_size: int | None
 ) -> Recipe:
     """MNIST: 784-256-128-10, at a rate that falls, since a constant one leaves it restless."""
+    epochs, batch_size = epochs or 10, batch_size or 128
+    steps = epochs * math.ceil(examples / batch_size)
+    decay = float(f"{_LAST_RATE ** (1 / steps):.7f}")  # as the program writes it
     place = os.path.abspath(directory)
-    sizes = (784, 256, 128, 10)
-    return Recipe(sizes, "28x28", seed, epochs or 10, batch_size or 128, 0.002, place)
+    return Recipe((784, 256, 128, 10), "28x28", seed, epochs, batch_size, 0.002, decay, place)
 
 
 def program_text(recipe: Recipe) -> str:
@@ -64,7 +59,7 @@ def program_text(recipe: Recipe) -> str:
 
 def _model_lines(recipe: Recipe) -> Iterator[str]:
     inputs, first, second, classes = recipe.sizes
-    yield '"""A network that reads handwritten digits. Written by `graphc train`; change it and run it."""'
+    yield '"""A network that reads digits. `graphc train` wrote it; change it and run it."""'
     yield ""
     yield "import graphc as gx"
     yield "from graphc.nn import init"
@@ -105,12 +100,12 @@ def _training_lines(recipe: Recipe) -> Iterator[str]:
     if recipe.decay != 1:
         yield f"        updates={{rate: {recipe.decay} * rate}},"
     yield "    )"
-    yield "    trainer.fit("
-    yield "        (data.train_images, data.train_labels),"
-    yield f"        batch_size={recipe.batch_size}, epochs={recipe.epochs}, seed={recipe.seed},"
-    yield "    )"
+    yield "    learned = (data.train_images, data.train_labels)"
+    run = f"batch_size={recipe.batch_size}, epochs={recipe.epochs}, seed={recipe.seed}"
+    yield f"    trainer.fit(learned, {run})"
     yield "    held_out = trainer.evaluate((data.test_images, data.test_labels))"
-    yield '    print(f"held out: loss {held_out[\'loss\']:.6f}, accuracy {held_out[\'accuracy\']:.2%}")'
+    measured = "loss {held_out['loss']:.6f}, accuracy {held_out['accuracy']:.2%}"
+    yield f'    print(f"held out: {measured}")'
 
 
 def write_program(wanted: Path, text: str) -> Path:
@@ -118,6 +113,8 @@ def write_program(wanted: Path, text: str) -> Path:
 
     A file with just this text is left as it is. Raises ArgumentError where nothing can be written.
     """
+    if wanted.is_dir():
+        raise ArgumentError(f"{wanted}: expected a file to write the program to, got a directory")
     try:
         for path in _free_names(wanted):
             if not os.path.lexists(path):

@@ -7,18 +7,20 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
+from graphc.cli.exit_code import DONE
 from graphc.cli.files import write_text
 from graphc.cli.place import Place, add_place, find
 from graphc.errors import ArgumentError
-from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.traverse import topological
-from graphc.view.arrange import named_roots
+from graphc.view.arrange import Shown, named_roots
 from graphc.view.dot import to_dot
 from graphc.view.latex import latex
 from graphc.view.picture import draw
 from graphc.view.show import show
 
+# Of formulas, so that shapes and lines fit beside them.
+_WIDTH = 60
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -37,44 +39,56 @@ def main(arguments: Sequence[str]) -> int:
     place = find(options)
     shown = _shown(place)
     if options.latex:
-        print(latex(shown))
+        print(latex(_with_short_name(place, shown, f"d{options.wrt}") if options.wrt else shown))
     elif options.dot:
         print(to_dot(shown))
     elif options.html is not None:
         _write_html(options.html, place, shown)
     else:
         print(_listing(place, shown))
-    return 0
+    return DONE
 
 
-def _listing(place: Place, shown: dict[str, Node] | Graph) -> str:
-    return f"{_heading(place)}\n\n{show(shown)}"
+def _listing(place: Place, shown: Shown) -> str:
+    return f"{_heading(place)}\n\n{show(shown, width=_WIDTH)}"
 
 
-def _shown(place: Place) -> dict[str, Node] | Graph:
+def _shown(place: Place) -> Shown:
     """Every node that the user named gets a line of its own; declarations are listed anyway."""
     if place.function is not None:
         return place.function.graph
-    named = place.named_nodes()
-    return {
-        name: node
-        for name, node in named.items()
-        if node.declaration is None or node is place.node
-    }
+    assert place.node is not None
+    named = {k: v for k, v in place.named_nodes().items() if v.declaration is None}
+    return named if place.node in named.values() else place.node
+
+
+def _with_short_name(place: Place, shown: Shown, name: str) -> Shown:
+    """The derivative under a name that LaTeX has signs for, if no other node has it."""
+    if not isinstance(shown, dict) or name in shown:
+        return shown
+    return {name if key == place.name else key: node for key, node in shown.items()}
 
 
 def _heading(place: Place) -> str:
     if place.function is not None:
-        return f"{place.name}: {place.function!r}, its graph after rewriting"
+        return f"{place.name} of {place.file.path}: {place.function!r}, rewritten"
     assert place.node is not None
-    count = len(topological([place.node]))
-    nodes = f"{place.name} of {place.file.path}: a graph of {count:,} nodes"
-    if place.derivative is None:
-        return nodes
-    return f"{nodes}, {len(topological([place.derivative])):,} before rewriting"
+    declared = place.node.declaration
+    if declared is not None:
+        sites = ", ".join(map(str, place.node.sites))
+        return f"{place.name} of {place.file.path}: {declared.role} {place.node.type}, {sites}"
+    heading = f"{place.name} of {place.file.path}: a graph of {_count(place.node)}"
+    if place.before is None:
+        return heading
+    return f"{heading}, {_count(place.before)} before rewriting"
 
 
-def _write_html(path: str, place: Place, shown: dict[str, Node] | Graph) -> None:
+def _count(node: Node) -> str:
+    count = len(topological([node]))
+    return "1 node" if count == 1 else f"{count:,} nodes"
+
+
+def _write_html(path: str, place: Place, shown: Shown) -> None:
     picture = draw(named_roots(shown), {})
     page = _PAGE.format(
         title=escape(place.name),
@@ -91,7 +105,7 @@ def _write_html(path: str, place: Place, shown: dict[str, Node] | Graph) -> None
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="graphc show",
-        description="Run a file, without its `if __name__ == \"__main__\"` part, and print the "
+        description='Run a file, without its `if __name__ == "__main__"` part, and print the '
         "graph of a node in it.",
         epilog="example: graphc show digits.py:loss --wrt W1",
         allow_abbrev=False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from graphc.cli.exit_code import DONE
 from graphc.cli.place import Place, add_place, find
 from graphc.compiler import Function, compile
 from graphc.ir.traverse import topological
@@ -16,7 +17,7 @@ def main(arguments: Sequence[str]) -> int:
     place = find(_parser().parse_args(arguments))
     function = place.function or _compiled(place)
     print(function.source(), end="")
-    return 0
+    return DONE
 
 
 def _compiled(place: Place) -> Function:
@@ -31,7 +32,7 @@ def _compiled(place: Place) -> Function:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="graphc source",
-        description="Run a file, without its `if __name__ == \"__main__\"` part, and print the "
+        description='Run a file, without its `if __name__ == "__main__"` part, and print the '
         "Python that a function in it was compiled from, or that computes a node.",
         epilog="example: graphc source digits.py:loss",
         allow_abbrev=False,

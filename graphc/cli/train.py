@@ -9,26 +9,27 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from graphc.cli import training_report as report
+from graphc.cli.exit_code import DONE, INTERRUPTED
 from graphc.cli.program import Recipe, digits_recipe, mnist_recipe, program_text, write_program
 from graphc.cli.user_file import UserFile, run_file
+from graphc.errors import DataError
 from graphc.ir.node import Node
 from graphc.ir.site import Site, inherit_sites
 from graphc.ops import state
 from graphc.train import Dataset, Trainer, adam, load_digits, load_mnist, split
 from graphc.train.history import Row
 
-INTERRUPTED = 130
-
 
 def main(arguments: Sequence[str]) -> int:
     """Run `graphc train` with these arguments; the exit code."""
     options = _parser().parse_args(arguments)
+    wishes = (options.seed, options.epochs, options.batch_size)
     if options.data is None:
-        recipe = digits_recipe(options.seed, options.epochs, options.batch_size)
+        recipe = digits_recipe(*wishes)
         data = split(*load_digits(), held_out=0.2, seed=recipe.seed)
     else:
-        recipe = mnist_recipe(options.data, options.seed, options.epochs, options.batch_size)
-        data = load_mnist(options.data)
+        data = _load_mnist(options.data)
+        recipe = mnist_recipe(options.data, len(data.train_labels), *wishes)
     wanted = Path(options.output or ("digits.py" if options.data is None else "mnist.py"))
     path = write_program(wanted, program_text(recipe))
     print(*report.title(recipe, data), sep="\n")
@@ -39,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
     start = time.perf_counter()
     trainer = make_trainer(program, recipe)
     before = trainer.evaluate((data.test_images, data.test_labels))
-    _print(report.first_kernel(trainer))
+    _print(report.first_kernel(program, trainer))
     _print(report.compilation(trainer, recipe, time.perf_counter() - start))
     try:
         seconds = _fit(trainer, recipe, data, before)
@@ -47,7 +48,16 @@ def main(arguments: Sequence[str]) -> int:
         return _stopped(trainer, recipe, path)
     _print(report.result(trainer, data, seconds))
     _print(report.next_steps(path, wanted))
-    return 0
+    return DONE
+
+
+def _load_mnist(directory: str) -> Dataset:
+    if not Path(directory).is_dir():
+        came = "something else" if Path(directory).exists() else "no such directory"
+        raise DataError(
+            f"{directory}: expected a directory with the four IDX files of MNIST, got {came}"
+        )
+    return load_mnist(directory)
 
 
 def _print(section: Sequence[str]) -> None:
@@ -133,16 +143,15 @@ def _parser() -> argparse.ArgumentParser:
         "and show each stage. Leaves a short program to edit and run.",
         allow_abbrev=False,
     )
-    parser.add_argument("--seed", type=_at_least(0), default=0, metavar="N",
-                        help="of weights, order and held-out part (default 0)")  # fmt: skip
-    parser.add_argument("--epochs", type=_at_least(1), metavar="N",
-                        help="passes over the data (default 20; MNIST 10)")  # fmt: skip
-    parser.add_argument("--batch-size", type=_at_least(1), metavar="N",
-                        help="examples in a step (default 32; MNIST 128)")  # fmt: skip
-    parser.add_argument("--data", metavar="DIR",
-                        help="train on MNIST, from its four IDX files in DIR, plain or .gz")  # fmt: skip
-    parser.add_argument("--output", metavar="FILE",
-                        help="the program to write (default digits.py; MNIST mnist.py)")  # fmt: skip
+    for option, kind, metavar, meaning in (
+        ("--seed", _at_least(0), "N", "of weights, order and held-out part (default 0)"),
+        ("--epochs", _at_least(1), "N", "passes over the data (default 20; MNIST 10)"),
+        ("--batch-size", _at_least(1), "N", "examples in a step (default 32; MNIST 128)"),
+        ("--data", str, "DIR", "train on MNIST, from its four IDX files in DIR, plain or .gz"),
+        ("--output", str, "FILE", "the program to write (default digits.py; MNIST mnist.py)"),
+    ):
+        parser.add_argument(option, type=kind, metavar=metavar, help=meaning)
+    parser.set_defaults(seed=0)
     return parser
 
 

@@ -31,8 +31,8 @@ def title(recipe: Recipe, data: Dataset) -> list[str]:
     what = "the digits that come with it" if recipe.directory is None else "MNIST"
     learned, held_out = len(data.train_labels), len(data.test_labels)
     return [
-        f"graphc {__version__} learns {what}: {learned:,} images of {recipe.pixels} pixels, "
-        f"{held_out:,} held out, seed {recipe.seed}"
+        f"graphc {__version__} learns {what}, with seed {recipe.seed}:",
+        f"{learned:,} images of {recipe.pixels} pixels, and {held_out:,} held out",
     ]
 
 
@@ -54,14 +54,14 @@ def graphs(program: UserFile) -> list[str]:
     nodes = program.nodes
     loss, inputs = nodes["loss"], (nodes["x"], nodes["t"])
     derivatives = tuple(grad(loss, parameters(loss)))
-    lines = [f"{'Graph':<38} {'nodes':>8} {'rewritten':>11} {'by rules':>10}"]
+    lines = [f"{'Graph':<36} {'nodes':>8} {'after rewriting':>17} {'rules applied':>15}"]
     for name, outputs in (
         ("the loss", (loss,)),
         (f"the loss and its {len(derivatives)} derivatives", (loss, *derivatives)),
     ):
         graph = Graph(inputs, outputs)
         after = rewrite(graph)
-        lines.append(f"  {name:<36} {len(graph):>8,} {len(after):>11,} {len(after.log):>10,}")
+        lines.append(f"  {name:<34} {len(graph):>8,} {len(after):>17,} {len(after.log):>15,}")
     return lines
 
 
@@ -73,10 +73,24 @@ def last_derivative(program: UserFile) -> list[str]:
     return ["Derivative of the loss by the last layer:", f"  dW3 = {formula(derivative, named)}"]
 
 
-def first_kernel(trainer: Trainer) -> list[str]:
-    """The first kernel of the training step, without what it imports."""
-    text = kernel_text(trainer.step.kernels[0])
-    return ["One of its kernels, with the line of the program that it computes:", "", *text[text.index("def ") :].splitlines()]
+def first_kernel(program: UserFile, trainer: Trainer) -> list[str]:
+    """The first kernel of the training step, without what it imports, below the user's lines."""
+    kernel = trainer.step.kernels[0]
+    written = Path(program.path).read_text("utf-8").splitlines()
+    lines: list[str] = []
+    for bare, text in zip(
+        kernel.source.splitlines(), kernel_text(kernel).splitlines(), strict=True
+    ):
+        site = text[len(bare) :].strip()
+        if not site or "(argv, " in bare:
+            lines.append(text)
+            continue
+        # Above, where there is room for the line itself.
+        indent = " " * (len(bare) - len(bare.lstrip()))
+        number = int(site.rpartition(":")[2])
+        lines += [f"{indent}{site}:  {written[number - 1]}", bare]
+    start = next(i for i, line in enumerate(lines) if line.startswith("def "))
+    return ["One of its kernels, and the line of the program that it computes:", "", *lines[start:]]
 
 
 def compilation(trainer: Trainer, recipe: Recipe, seconds: float) -> list[str]:
@@ -85,7 +99,8 @@ def compilation(trainer: Trainer, recipe: Recipe, seconds: float) -> list[str]:
     cached = sum(kernel.from_cache for kernel in (*step.kernels, *evaluation.kernels))
     return [
         f"Compiled in {seconds:.2f} s: {len(step.kernels)} kernels for a step of training, "
-        f"{len(evaluation.kernels)} for validation, {cached or 'none'} from the cache.",
+        f"{len(evaluation.kernels)} for validation;",
+        f"{cached or 'none'} of them from the cache. "
         f"Planned peak memory of a step: {step.memory.at({'n': recipe.batch_size}):,} bytes.",
     ]
 

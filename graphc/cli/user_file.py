@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, NoReturn
 
 import graphc
+from graphc.cli.exit_code import FAILED
 from graphc.errors import ArgumentError, GraphcError
 from graphc.ir.node import Node
 
@@ -37,7 +38,7 @@ class UserFile:
         """What the file calls `name`, or an ArgumentError listing the nodes there are."""
         if name not in self.names:
             near = difflib.get_close_matches(name, self.nodes, n=1)
-            meant = f"; did you mean {near[0]}?" if near else ""
+            meant = f"; did you mean {near[0]!r}?" if near else "."
             raise ArgumentError(f"{self.path} has no {name!r}{meant} {self.node_list()}")
         return self.names[name]
 
@@ -120,7 +121,7 @@ def _check_readable(path: str) -> None:
 
 def _fail(path: str, what: str) -> NoReturn:
     print(f"graphc: {path} {what}", file=sys.stderr)
-    raise SystemExit(1) from None
+    raise SystemExit(FAILED) from None
 
 
 def _print_user_traceback(error: Exception, path: str) -> None:

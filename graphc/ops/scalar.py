@@ -246,19 +246,19 @@ not_equal = elementwise(
 logical_and = elementwise(
     "logical_and", lambda sp, a, b: sp.And(a, b), types="logical", reference=np.logical_and,
     primitive=True,
-    notation=_infix("and", r"\wedge", COMPARISON, SUM), properties=("commutative", "associative"),
+    notation=_infix("&", r"\wedge", COMPARISON, SUM), properties=("commutative", "associative"),
     no_derivative=_BOOLEAN, doc="whether both hold",
 )  # fmt: skip
 logical_or = elementwise(
     "logical_or", lambda sp, a, b: sp.Or(a, b), types="logical", reference=np.logical_or,
     primitive=True,
-    notation=_infix("or", r"\vee", COMPARISON, SUM), properties=("commutative", "associative"),
+    notation=_infix("|", r"\vee", COMPARISON, SUM), properties=("commutative", "associative"),
     no_derivative=_BOOLEAN, doc="whether one of two holds",
 )  # fmt: skip
 logical_not = elementwise(
     "logical_not", lambda sp, a: sp.Not(a), types="logical", reference=np.logical_not,
     primitive=True,
-    notation=Notation("not {0}", r"\neg {0}", PREFIX, (ATOM,)), no_derivative=_BOOLEAN,
+    notation=Notation("~{0}", r"\neg {0}", PREFIX, (ATOM,)), no_derivative=_BOOLEAN,
     doc="whether it does not hold",
 )  # fmt: skip
 isnan = elementwise(

@@ -11,7 +11,7 @@ from graphc.ops.source import const
 from graphc.rewrite.facts import is_scalar
 from graphc.rewrite.monomial import Powers, cancelled, inverted, multiplied, opposite
 from graphc.rewrite.order import Order
-from graphc.rewrite.polynomial import Polynomial, Term, Unsuitable, exact
+from graphc.rewrite.polynomial import Coefficient, Polynomial, Term, Unsuitable, exact
 
 
 def assembled(polynomial: Polynomial, order: Order, spelled: dict[Node, Node]) -> Node | None:
@@ -27,7 +27,7 @@ def assembled(polynomial: Polynomial, order: Order, spelled: dict[Node, Node]) -
     rest = []
     for term in terms:
         powers = cancelled(multiplied(term.powers, inverted(common))) if common else term.powers
-        rest.append(Term(term.coefficient / scale, _reduced(powers)))
+        rest.append(Term(Fraction(term.coefficient) / scale, _reduced(powers)))
     writer = _Writer(dtype, order, spelled)
     try:
         if len(terms) == 1:
@@ -80,9 +80,9 @@ def _common_powers(terms: list[Term]) -> Powers:
     return common
 
 
-def _common_scale(terms: list[Term]) -> Fraction:
-    size = abs(terms[0].coefficient)
-    return size if all(abs(term.coefficient) == size for term in terms) else Fraction(1)
+def _common_scale(terms: list[Term]) -> Coefficient:
+    size = _size(terms[0].coefficient)
+    return size if all(_size(term.coefficient) == size for term in terms) else 1
 
 
 class _Writer:
@@ -93,7 +93,7 @@ class _Writer:
         self.order = order
         self.spelled = spelled
 
-    def constant(self, value: Fraction) -> Node:
+    def constant(self, value: Coefficient) -> Node:
         known = float(self.dtype.numpy.type(float(value)))
         if known == 0 or abs(known) == float("inf"):
             raise Unsuitable
@@ -104,7 +104,7 @@ class _Writer:
         if all(term.coefficient < 0 for term in terms):
             terms = list(map(_positive, terms))
         signs = [
-            (term.coefficient > 0, self.product(abs(term.coefficient), term.powers))
+            (term.coefficient > 0, self.product(_size(term.coefficient), term.powers))
             for term in terms
         ]
         added = sorted((n for sign, n in signs if sign), key=self.order.sum_key)
@@ -116,15 +116,15 @@ class _Writer:
             result = scalar.subtract(result, node)
         return result
 
-    def signed(self, coefficient: Fraction, powers: Powers) -> Node:
+    def signed(self, coefficient: Coefficient, powers: Powers) -> Node:
         """A term with its sign outside."""
         if coefficient < 0:
             powers, turned = _turned(powers)
             coefficient = -coefficient if turned else coefficient
-        value = self.product(abs(coefficient), powers)
+        value = self.product(_size(coefficient), powers)
         return value if coefficient > 0 else scalar.negative(value)
 
-    def product(self, coefficient: Fraction, powers: Powers) -> Node:
+    def product(self, coefficient: Coefficient, powers: Powers) -> Node:
         """coefficient * scalars * (arrays / scalars)."""
         scalars = {f: p for f, p in powers.items() if is_scalar(f)}
         arrays = {f: p for f, p in powers.items() if not is_scalar(f)}
@@ -141,12 +141,12 @@ class _Writer:
             value = outer if value is None else scalar.multiply(outer, value)
         return self._scaled(coefficient, value)
 
-    def _scaled(self, coefficient: Fraction, value: Node | None) -> Node:
+    def _scaled(self, coefficient: Coefficient, value: Node | None) -> Node:
         if value is None:
             return self.constant(coefficient)
         if coefficient == 1:
             return value
-        whole = Fraction(coefficient.denominator)
+        whole = coefficient.denominator
         if coefficient.numerator == 1 and exact(whole, self.dtype):
             return scalar.divide(value, self.constant(whole))
         return scalar.multiply(self.constant(coefficient), value)
@@ -159,6 +159,10 @@ class _Writer:
             _chain(scalar.multiply, above) if above else None,
             _chain(scalar.multiply, below) if below else None,
         )
+
+
+def _size(coefficient: Coefficient) -> Coefficient:
+    return -coefficient if coefficient < 0 else coefficient
 
 
 def _positive(term: Term) -> Term:

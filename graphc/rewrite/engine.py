@@ -85,24 +85,27 @@ class _Rewriter:
         if new is not node:
             self.pending[node] = (new, "")
             return
-        rules = self._rules_for(node.op)
+        rules = self._rules_for(node)
         if rules:
             with inherit_sites(node.sites):
                 for rule in rules:
-                    if not rule.looks_around and node in self.settled:
-                        continue
                     made = rule.apply(node, self.context)
                     if made is not None and made is not node:
                         self._applied(rule, node, _fitted(made, node, rule))
                         return
         self.normal[node] = node
 
-    def _rules_for(self, op: Op) -> list[Rule]:
-        known = self.by_root.get(op)
+    def _rules_for(self, node: Node) -> list[Rule]:
+        """The rules that may fit a node, by the operations of it and its inputs."""
+        known = self.by_root.get(node.op)
         if known is None:
+            op = node.op
             known = [rule for rule in self.rules if op in rule.roots or op.kind in rule.roots]
             self.by_root[op] = known
-        return known
+        if node in self.settled:
+            return [rule for rule in known if rule.looks_around]
+        present = {source.op for source in node.inputs}
+        return [rule for rule in known if rule.needs <= present]
 
     def _applied(self, rule: Rule, node: Node, made: Node) -> None:
         self.steps.append(record(rule.name, node, made))

@@ -22,7 +22,7 @@ _STEPS = 16
 _NODES = 64
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Step:
     """One rewrite: the rule, what was there, what came, and the lines that were written."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from graphc.ir.dim import Dim
 from graphc.ir.dim import product as dim_product
 from graphc.ir.node import Node, make
-from graphc.ir.shape import Shape, TupleType
+from graphc.ir.shape import Shape
 from graphc.ops import composite, reduction
 from graphc.ops.layout import (
     broadcast_op,
@@ -144,19 +144,9 @@ def repeated_axes(small: Shape, shape: Shape) -> tuple[int, ...]:
     )
 
 
-def padded(node: Node, rank: int) -> Node:
-    """The node with leading axes of length 1 up to a rank."""
-    return reshape(node, (1,) * (rank - node.ndim) + node.shape)
-
-
 def count_of(shape: Shape, axes: tuple[int, ...]) -> Dim:
     """The number of elements along some axes."""
     return dim_product(tuple(shape[axis] for axis in axes))
-
-
-def is_array(node: Node) -> bool:
-    """Whether the node has one result."""
-    return not isinstance(node.type, TupleType)
 
 
 RULES: tuple[Rule, ...] = (

@@ -140,6 +140,7 @@ RULES: tuple[Rule, ...] = (
         "softmax_cross_entropy(z, t)",
         (scalar.subtract,),
         _logsumexp_less_picked,
+        changes="nan for a row that holds inf",
     ),
     rewrite_node(
         "binary_cross_entropy",

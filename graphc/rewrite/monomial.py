@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from graphc.ir.node import Node
+from graphc.ir.op import Op
 from graphc.ops import composite, indexing, reduction, scalar
 from graphc.ops.layout import reshape_op
 from graphc.rewrite.facts import are_opposite, is_nonzero, is_positive, negated
@@ -41,9 +42,10 @@ def cancelled(powers: Powers) -> Powers:
             above, below = above - common, below - common
         if above or below:
             result[factor] = (above, below)
-    if len(result) > 1 and any(factor.op in _MEETING for factor in result):
-        for identity in IDENTITIES:
-            changed = identity(result)
+    if len(result) > 1:
+        ops = {factor.op for factor in result}
+        for needed, identity in IDENTITIES:
+            changed = identity(result) if needed <= ops else None
             if changed is not None:
                 return cancelled(changed)
     return result
@@ -138,12 +140,12 @@ def _one_hot_over_pick(powers: Powers) -> Powers | None:
     return None
 
 
-# Each identity needs one of these.
-_MEETING = frozenset([scalar.sigmoid, reduction.sum_op, reduction.one_hot_op])
-IDENTITIES: tuple[Callable[[Powers], Powers | None], ...] = (
-    _exp_times_sigmoid,
-    _sigmoid_over_exp,
-    _exp_over_sigmoid,
-    _exp_over_sum,
-    _one_hot_over_pick,
+_GATES = frozenset([scalar.exp, scalar.sigmoid])
+# Each with the operations that some factors must be of.
+IDENTITIES: tuple[tuple[frozenset[Op], Callable[[Powers], Powers | None]], ...] = (
+    (_GATES, _exp_times_sigmoid),
+    (_GATES, _sigmoid_over_exp),
+    (_GATES, _exp_over_sigmoid),
+    (frozenset([scalar.exp, reduction.sum_op]), _exp_over_sum),
+    (frozenset([reduction.one_hot_op, reshape_op]), _one_hot_over_pick),
 )

@@ -15,7 +15,7 @@ from graphc.ir.node import Node, make
 from graphc.ir.op import ATOM, Op
 from graphc.ops import scalar
 from graphc.ops.elementwise import ElementwiseOp
-from graphc.ops.source import const
+from graphc.ops.source import const, constant_op
 from graphc.rewrite.facts import number
 
 Bindings = dict[str, Any]
@@ -27,31 +27,31 @@ class Pattern:
     __slots__ = ()
 
     def __add__(self, other: Pattern | float) -> Apply:
-        return Apply(scalar.add, (self, _pattern(other)))
+        return Apply(scalar.add, (self, as_pattern(other)))
 
     def __radd__(self, other: float) -> Apply:
-        return Apply(scalar.add, (_pattern(other), self))
+        return Apply(scalar.add, (as_pattern(other), self))
 
     def __sub__(self, other: Pattern | float) -> Apply:
-        return Apply(scalar.subtract, (self, _pattern(other)))
+        return Apply(scalar.subtract, (self, as_pattern(other)))
 
     def __rsub__(self, other: float) -> Apply:
-        return Apply(scalar.subtract, (_pattern(other), self))
+        return Apply(scalar.subtract, (as_pattern(other), self))
 
     def __mul__(self, other: Pattern | float) -> Apply:
-        return Apply(scalar.multiply, (self, _pattern(other)))
+        return Apply(scalar.multiply, (self, as_pattern(other)))
 
     def __rmul__(self, other: float) -> Apply:
-        return Apply(scalar.multiply, (_pattern(other), self))
+        return Apply(scalar.multiply, (as_pattern(other), self))
 
     def __truediv__(self, other: Pattern | float) -> Apply:
-        return Apply(scalar.divide, (self, _pattern(other)))
+        return Apply(scalar.divide, (self, as_pattern(other)))
 
     def __rtruediv__(self, other: float) -> Apply:
-        return Apply(scalar.divide, (_pattern(other), self))
+        return Apply(scalar.divide, (as_pattern(other), self))
 
     def __pow__(self, other: Pattern | float) -> Apply:
-        return Apply(scalar.power, (self, _pattern(other)))
+        return Apply(scalar.power, (self, as_pattern(other)))
 
     def __neg__(self) -> Apply:
         return Apply(scalar.negative, (self,))
@@ -76,7 +76,7 @@ class Number(Pattern):
 
 
 class Apply(Pattern):
-    """Matches an operation on matching inputs; `attrs` names the variable that holds each attribute."""
+    """Matches an operation on matching inputs; `attrs` names the variables of its attributes."""
 
     __slots__ = ("attrs", "inputs", "op")
 
@@ -88,7 +88,8 @@ class Apply(Pattern):
         self.attrs = dict(attrs or {})
 
 
-def _pattern(value: Pattern | float) -> Pattern:
+def as_pattern(value: Pattern | float) -> Pattern:
+    """A number as the pattern that matches it; a pattern as it is."""
     return value if isinstance(value, Pattern) else Number(value)
 
 
@@ -96,7 +97,7 @@ def function(op: Op) -> Callable[..., Apply]:
     """The operation as a function of patterns; keywords name the variables that hold attributes."""
 
     def apply(*operands: Pattern | float, **attrs: str) -> Apply:
-        return Apply(op, tuple(map(_pattern, operands)), attrs)
+        return Apply(op, tuple(map(as_pattern, operands)), attrs)
 
     return apply
 
@@ -154,6 +155,13 @@ def _match_inputs(
         return
     for found in _match(patterns[0], nodes[0], bound):
         yield from _match_inputs(patterns[1:], nodes[1:], found)
+
+
+def operations_of_inputs(pattern: Apply) -> frozenset[Op]:
+    """The operations that some input of a matching node must be of."""
+    inputs = pattern.inputs
+    needed = {source.op for source in inputs if isinstance(source, Apply)}
+    return frozenset(needed | {constant_op for s in inputs if isinstance(s, Number)})
 
 
 def build(pattern: Pattern, bound: Bindings, dtype: DType) -> Node:

@@ -15,7 +15,8 @@ from functools import cached_property
 
 from graphc.ir.dtype import DType
 from graphc.ir.node import Node
-from graphc.ops import scalar
+from graphc.ops import indexing, reduction, scalar
+from graphc.ops.layout import reshape_op
 from graphc.rewrite.facts import number
 from graphc.rewrite.monomial import Powers, cancelled, inverted, multiplied, opposite
 
@@ -28,6 +29,8 @@ ARITHMETIC = frozenset(
 _GATES = frozenset([scalar.sigmoid, scalar.softplus, scalar.exp])
 
 
+# Exact: whole numbers are much faster than fractions, and most are whole.
+Coefficient = int | Fraction
 Key = frozenset[tuple[Node, tuple[int, int]]]
 
 
@@ -39,7 +42,7 @@ class Unsuitable(Exception):
 class Term:
     """A coefficient and factors; `made` if multiplying out made it, not the user."""
 
-    coefficient: Fraction
+    coefficient: Coefficient
     powers: Powers
     made: bool = False
 
@@ -49,7 +52,7 @@ class Term:
         return frozenset(self.powers.items())
 
 
-def exact(value: Fraction, dtype: DType) -> bool:
+def exact(value: Coefficient, dtype: DType) -> bool:
     """Whether the dtype holds the number."""
     try:
         return Fraction(float(dtype.numpy.type(float(value)))) == value
@@ -162,7 +165,7 @@ class Polynomial:
             if gates[0]:
                 rest = {**term.powers, power: (above - 1, term.powers[power][1])}
                 rest[gate] = (gates[0] - 1, gates[1])
-                powers = [Term(Fraction(1), {power: (1, 0)}), Term(Fraction(-1), {gate: (1, 0)})]
+                powers = [Term(1, {power: (1, 0)}), Term(-1, {gate: (1, 0)})]
                 left = Term(term.coefficient, cancelled(rest), True)
                 return Polynomial(self.dtype, [left]).times(Polynomial(self.dtype, powers))
         return Polynomial(self.dtype, [term])
@@ -188,47 +191,63 @@ def complement(node: Node) -> tuple[int, Node] | None:
 
 @dataclass
 class Region:
-    """The arithmetic around a node: its interior, and the factors at its edge."""
+    """The arithmetic around a node: its interior, and the factors at its edge.
+
+    `shared` are those of the interior that occur several times; `meets` says whether anything in
+    one operand of the node may combine with something in the other.
+    """
 
     interior: set[Node] = field(default_factory=set)
     factors: set[Node] = field(default_factory=set)
     shared: set[Node] = field(default_factory=set)
-    repeats: bool = False
+    meets: bool = False
 
     def without_shared(self) -> Region:
         """The region in which what occurs several times is taken as one factor."""
-        return Region(self.interior - self.shared, self.factors, set(), True)
+        return Region(self.interior - self.shared, self.factors)
 
 
 def region(root: Node) -> Region:
     """The arithmetic that `root` is the result of, as far as it is looked at."""
-    found = Region()
-    families: dict[Node, Node] = {}
-    queue = deque([root])
+    found = Region({root})
+    # On which side each thing was seen first. Each operand alone is in normal form already.
+    sides: dict[Node | tuple[str, Node], int] = {}
+    twice = False
+    queue = deque(enumerate(root.inputs))
     while queue:
-        node = queue.popleft()
+        side, node = queue.popleft()
         if node in found.interior:
-            found.repeats = True
             found.shared.add(node)
+            twice = twice or sides[node] != side
         elif node.op in ARITHMETIC and len(found.interior) < _NODES:
             found.interior.add(node)
-            queue.extend(node.inputs)
+            sides[node] = side
+            queue.extend((side, source) for source in node.inputs)
         elif number(node) is None:
-            found.repeats = found.repeats or node in found.factors
-            found.factors.add(node)
-            for key in _related(node):
-                found.repeats = found.repeats or families.setdefault(key, node) is not node
+            twice = twice or sides.setdefault(node, side) != side
+            if node not in found.factors:
+                found.factors.add(node)
+                for mark in _marks(node):
+                    found.meets = found.meets or sides.setdefault(mark, side) != side
+    # In a bare product nothing cancels and nothing is like another.
+    joined = any(node.op is not scalar.multiply for node in found.interior)
+    found.meets = found.meets or (joined and twice)
     return found
 
 
-def _related(factor: Node) -> Iterable[Node]:
-    """The nodes by which factors that may combine are known to each other."""
-    yield family(factor)
-    if factor.op not in _GATES and factor.inputs:
-        source = factor.inputs[0]
-        yield family(source)
-        if source.inputs:
-            yield family(source.inputs[0])
+def _marks(factor: Node) -> Iterable[tuple[str, Node]]:
+    """The marks by which different factors that may combine know each other."""
+    if factor.op in (scalar.sigmoid, scalar.exp):
+        yield "gate", family(factor)
+    elif factor.op is scalar.softplus:
+        yield "softplus", family(factor)
+        yield "factor", family(factor)
+    elif factor.op is reduction.sum_op and factor.inputs[0].op is scalar.exp:
+        yield "gate", family(factor.inputs[0])
+    elif factor.op is reshape_op and factor.inputs[0].op is indexing.pick_op:
+        yield "factor", factor.inputs[0].inputs[0]
+    else:
+        yield "factor", factor
 
 
 class Expansion:
@@ -251,7 +270,9 @@ class Expansion:
         if value == 0:
             raise Unsuitable  # 0 * x is not 0 where x is inf or nan
         if value is not None and abs(value) < float("inf"):
-            return Polynomial(self.dtype, [Term(Fraction(value), {})])
+            whole = isinstance(value, int) or value.is_integer()
+            coefficient = int(value) if whole else Fraction(value)
+            return Polynomial(self.dtype, [Term(coefficient, {})])
         if node not in self.region.interior:
             return self._factor(node)
         found = complement(node)
@@ -259,11 +280,11 @@ class Expansion:
             sign, gate = found
             if sign == 1:
                 self.spelled[gate] = node
-            return Polynomial(self.dtype, [Term(Fraction(sign), {gate: (1, 0)})])
+            return Polynomial(self.dtype, [Term(sign, {gate: (1, 0)})])
         return _EXPANSIONS[node.op](self, *node.inputs)
 
     def _factor(self, node: Node) -> Polynomial:
-        return Polynomial(self.dtype, [Term(Fraction(1), {node: (1, 0)})])
+        return Polynomial(self.dtype, [Term(1, {node: (1, 0)})])
 
     def _add(self, a: Node, b: Node) -> Polynomial:
         return self.expand(a).plus(self.expand(b))
@@ -293,7 +314,7 @@ class Expansion:
         if len(terms) != 1:
             terms = self._factor(b).terms
         (term,) = terms
-        inverse = Term(1 / term.coefficient, inverted(term.powers), term.made)
+        inverse = Term(Fraction(1) / term.coefficient, inverted(term.powers), term.made)
         return self._operand(a).times(Polynomial(self.dtype, [inverse]))
 
 

@@ -8,7 +8,15 @@ from dataclasses import dataclass, field
 from graphc.ir.node import Node
 from graphc.ir.op import Op
 from graphc.rewrite.order import Order
-from graphc.rewrite.pattern import Apply, Bindings, Pattern, build, match, text
+from graphc.rewrite.pattern import (
+    Apply,
+    Bindings,
+    Pattern,
+    build,
+    match,
+    operations_of_inputs,
+    text,
+)
 
 PHASES = ("canonicalize", "simplify", "stabilize")
 
@@ -42,6 +50,8 @@ class Rule:
     changes: str = ""
     # Whether it asks how often nodes are used: what others do may make it fit later.
     looks_around: bool = False
+    # Operations that some input must be of, to pass over the rule quickly.
+    needs: frozenset[Op] = frozenset()
 
 
 def rewrite_pattern(
@@ -65,7 +75,9 @@ def rewrite_pattern(
                 return build(result, bound, node.dtype)
         return None
 
-    return Rule(name, phase, text(pattern), text(result), (pattern.op,), apply, condition, changes)
+    shown = (text(pattern), text(result), (pattern.op,))
+    needs = operations_of_inputs(pattern)
+    return Rule(name, phase, *shown, apply, condition, changes, needs=needs)
 
 
 def rewrite_node(

@@ -15,7 +15,7 @@ from graphc.ops import contraction, indexing, layout, reduction, scalar
 from graphc.ops.layout import broadcast_op, broadcast_to, reshape
 from graphc.ops.source import const, size
 from graphc.rewrite.facts import is_float, is_scalar, number
-from graphc.rewrite.layout import count_of, padded, repeated_axes, uniform_source
+from graphc.rewrite.layout import count_of, repeated_axes, uniform_source
 from graphc.rewrite.pattern import variables
 from graphc.rewrite.rule import Context, Rule, rewrite_node, rewrite_pattern
 
@@ -98,12 +98,14 @@ def _sum_of_repeated(node: Node, _: Context) -> Node | None:
     counted = tuple(axis for axis in repeated_axes(source.shape, shape) if axis in axes)
     if not counted:
         return None
-    total = padded(source, len(shape))
-    rest = tuple(axis for axis in axes if axis not in counted)
-    if rest:
-        total = make(node.op, (total,), axes=rest, keepdims=True)
-    if not node.attrs["keepdims"]:
-        total = reshape(total, tuple(d for axis, d in enumerate(total.shape) if axis not in axes))
+    extra = len(shape) - source.ndim
+    own = tuple(axis - extra for axis in axes if axis >= extra)
+    keepdims = node.attrs["keepdims"]
+    if any(source.shape[axis] != 1 for axis in own):
+        total = make(node.op, (source,), axes=own, keepdims=keepdims)
+    else:
+        kept = tuple(dim for axis, dim in enumerate(source.shape) if axis not in own)
+        total = source if keepdims else reshape(source, kept)
     return scalar.multiply(
         size(count_of(shape, counted), node.dtype), broadcast_to(total, node.shape)
     )

@@ -9,7 +9,7 @@ from graphc.ops.elementwise import cast, cast_op, not_zero
 from graphc.ops.layout import broadcast_to
 from graphc.ops.source import const
 from graphc.rewrite.facts import is_finite, is_nonnegative, number, truth
-from graphc.rewrite.pattern import Bindings, function, variables
+from graphc.rewrite.pattern import Bindings, as_pattern, function, variables
 from graphc.rewrite.rule import Context, Rule, rewrite_node, rewrite_pattern
 
 PHASE = "simplify"
@@ -118,6 +118,7 @@ IDENTITIES: tuple[Rule, ...] = (
     ),
     rewrite_pattern("add_itself", PHASE, x + x, 2 * x),
     rewrite_pattern("multiply_by_itself", PHASE, x * x, square(x)),
+    rewrite_pattern("power_of_zero", PHASE, x**0, as_pattern(1)),
     rewrite_pattern("power_of_one", PHASE, x**1, x),
     rewrite_pattern("power_of_two", PHASE, x**2, square(x)),
     rewrite_pattern("power_of_half", PHASE, x**0.5, sqrt(x), changes="-inf gives nan, not inf"),

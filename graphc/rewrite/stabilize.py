@@ -12,6 +12,7 @@ from graphc.rewrite.rule import Context, Rule, rewrite_node, rewrite_pattern
 
 PHASE = "stabilize"
 OVERFLOW = "finite where exp overflows"
+INFINITE = "all nan for a row that holds inf"
 x, y, axes, keepdims = variables("x y axes keepdims")
 log, log1p, exp, expm1 = map(function, (scalar.log, scalar.log1p, scalar.exp, scalar.expm1))
 sigmoid, softplus, tanh = map(function, (scalar.sigmoid, scalar.softplus, scalar.tanh))
@@ -149,7 +150,9 @@ LOGARITHMS: tuple[Rule, ...] = (
     rewrite_pattern("softplus_from_log1p", PHASE, log1p(exp(x)), softplus(x), changes=OVERFLOW),
     rewrite_pattern("log1p_from_log", PHASE, log(1 + x), log1p(x)),
     rewrite_pattern("log1p_from_difference", PHASE, log(1 - x), log1p(-x)),
-    rewrite_pattern("log_from_log1p", PHASE, log1p(x - 1), log(x)),
+    rewrite_pattern(
+        "log_from_log1p", PHASE, log1p(x - 1), log(x), changes="nan for a tiny negative x, not -inf"
+    ),
     rewrite_pattern(
         "softplus_of_opposite",
         PHASE,
@@ -220,6 +223,7 @@ SOFTMAX: tuple[Rule, ...] = (
         (scalar.subtract,),
         _log_softmax,
         condition="one axis",
+        changes=INFINITE,
     ),
     rewrite_pattern(
         "log_of_softmax",

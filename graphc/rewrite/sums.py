@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from fractions import Fraction
 
 from graphc.ir.dtype import DType
 from graphc.ir.node import Node
@@ -23,7 +22,6 @@ from graphc.rewrite.facts import is_float, negated
 from graphc.rewrite.monomial import opposite
 from graphc.rewrite.order import Order
 from graphc.rewrite.polynomial import (
-    ARITHMETIC,
     Expansion,
     Polynomial,
     Region,
@@ -39,7 +37,7 @@ def _normalise(node: Node, context: Context) -> Node | None:
     if not is_float(node):
         return None
     around = region(node)
-    if not around.repeats:
+    if not around.meets:
         return None
     edge = set(map(family, around.factors))
     best, best_cost = None, _cost(node, edge)
@@ -138,7 +136,7 @@ def _substituted(polynomial: Polynomial) -> Iterator[Polynomial]:
 
 def _replacement(factor: Node, dtype: DType) -> Polynomial | None:
     """1 - sigmoid(u) for sigmoid(-u), softplus(u) - u for softplus(-u), and the like for exp(u)."""
-    one, minus = Fraction(1), Fraction(-1)
+    one, minus = 1, -1
     if factor.op is scalar.exp:
         gate = scalar.sigmoid(opposite(factor.inputs[0]))
         return Polynomial(dtype, [Term(one, {gate: (0, 1)}), Term(minus, {})])
@@ -157,7 +155,7 @@ RULES: tuple[Rule, ...] = (
         "simplify",
         "p * (1 - y / p)",
         "p - y",
-        tuple(ARITHMETIC - {scalar.square}),
+        (scalar.add, scalar.subtract, scalar.multiply, scalar.divide),
         _normalise,
         condition="the result has fewer nodes; p is provably nonzero; what cancels still occurs",
         changes="finite where p underflows or is nan; a size is taken to be at least 1",

@@ -138,8 +138,10 @@ class Contraction:
         left, right = new.inputs
         if new.op is scalar.add and right is state:
             left, right = right, left
-        factors = self.peel(right, right) if left is state and self.alone(right) else None
-        if factors is None or factors.core.op is not matmul_op or not self.alone(factors.core):
+        if left is not state or right.shape != state.shape or not self.alone(right):
+            return None
+        factors = self.peel(right, right)
+        if factors.core.op is not matmul_op or not self.alone(factors.core):
             return None
         return self._recipe(factors, new.op is scalar.subtract, state, new)
 

@@ -38,6 +38,7 @@ from graphc.schedule.index import (
     Index,
     Indices,
     Padded,
+    Scaled,
     input_indices,
     row_major_strides,
 )
@@ -270,9 +271,13 @@ class Values:
             "logical_and",
             (Apply("greater_equal", (value, Constant(0, "int64")), "bool"),
              Apply("less", (value, length), "bool")), "bool"), scope, index.node)  # fmt: skip
+        # Where padding is computed, the index is that of no element, and need not be in range.
+        fine = inside
+        for hit in (hit for place in index.at for hit in self._hits(place)):
+            fine = Apply("logical_or", (fine, Apply("logical_not", (hit,), "bool")), "bool")
         code = self.arguments.scalar("int64", CheckNote(index.node, index.length))
         place = self._linear(index.at, row_major_strides(index.node.shape), 0)
-        scope.statements.append(Check(inside, code, place, value, self.origin(index.node)))
+        scope.statements.append(Check(fine, code, place, value, self.origin(index.node)))
         safe = Apply("where", (inside, value, Constant(0, "int64")), "int64")
         scope.known[index] = self.named("place", safe, scope, index.node)
         return scope.known[index]
@@ -285,6 +290,12 @@ class Values:
         scope.statements.append(Let(name, value, self.origin(node)))
         self._levels[name] = scope.level
         return Variable(name, value.dtype)
+
+    def _hits(self, index: Index) -> list[Expression]:
+        """For each padded axis that an index goes through, whether it hits an element."""
+        if isinstance(index, Padded):
+            return [self._padded(index)[0], *self._hits(index.index)]
+        return self._hits(index.index) if isinstance(index, Scaled) else []
 
     def _padded(self, index: Padded) -> tuple[Expression, Expression]:
         """Whether a padded index hits an element, and which."""

@@ -34,4 +34,7 @@ _OTHER = Palette("operation", "#ffffff", "#475569")
 def palette_of(node: Node) -> Palette:
     """The colours of a node: by its role if it is declared, else by the kind of its operation."""
     declared = node.declaration
-    return PALETTES.get(declared.role if declared is not None else node.op.kind, _OTHER)
+    if declared is not None:
+        return PALETTES.get(declared.role, _OTHER)
+    reduces = "keepdims" in node.attrs
+    return PALETTES.get("reduction" if reduces else node.op.kind, _OTHER)

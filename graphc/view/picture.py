@@ -16,11 +16,12 @@ from graphc.ir.node import Node
 from graphc.ir.shape import TensorType, shape_text
 from graphc.ops import layout, source
 from graphc.view.arrange import Names, walk
+from graphc.view.composition import node_shape
 from graphc.view.layered import Layout, Point, lay_out
 from graphc.view.palette import PALETTES, Palette, palette_of
 from graphc.view.phrase import Phrase, atom, render
 from graphc.view.style import TextStyle, fill
-from graphc.view.writer import Writer, node_shape
+from graphc.view.writer import Writer
 
 # More nodes than can be told apart are not drawn: only those nearest to the results.
 MOST_DRAWN = 200
@@ -31,6 +32,7 @@ _FONT = "ui-sans-serif, system-ui, 'Segoe UI', 'DejaVu Sans', sans-serif"
 _SIGNS = {"*": "×", "/": "÷", "-": "−", "@": "@"}
 _OPERAND = "•"
 _LONGEST = 28  # characters of a label
+_CALL = re.compile(r"(\w+)\(\{0\}(?:, \{\d\})*(?:, )?([^{}]*)\)")
 _INFIX = re.compile(r"\{0\} (\S+) \{1\}")
 
 
@@ -163,9 +165,10 @@ def _operation(node: Node, folded: Mapping[Node, Phrase], writer: Writer) -> str
     infix = _INFIX.fullmatch(template)
     if infix:
         return _SIGNS.get(infix[1], infix[1])
+    call = _CALL.fullmatch(template)
     # A call needs no places for its operands.
-    text = re.sub(r"\(\{0\}(?:, \{\d\})*(?:, )?(.*)\)", r" \1", template)
-    text = fill(text, [_OPERAND] * len(node.inputs)).strip()
+    text = " ".join(call.groups()) if call else fill(template, [_OPERAND] * len(node.inputs))
+    text = text.strip()
     return text if len(text) <= _LONGEST else node.op.name
 
 
@@ -199,7 +202,7 @@ def _text_width(text: str, size: float) -> float:
     """About how wide a text is, in the units of the picture."""
     narrow = sum(character in " .,:;'|()[]il!1" for character in text)
     wide = sum(character in "mwMW@%…" for character in text)
-    return size * (0.6 * len(text) - 0.24 * narrow + 0.3 * wide)
+    return size * (0.62 * len(text) - 0.24 * narrow + 0.3 * wide)
 
 
 def _svg(vertices: Sequence[Vertex], layout: Layout) -> str:

@@ -10,10 +10,11 @@ from graphc.ir.node import Node
 from graphc.ir.shape import TensorType, shape_text
 from graphc.ir.site import at_user_line
 from graphc.view.arrange import Arrangement, Names, Shown, arrange, check_names, walk
+from graphc.view.composition import node_shape
 from graphc.view.html import picture_html
 from graphc.view.phrase import Phrase, atom
 from graphc.view.style import TextStyle
-from graphc.view.writer import Writer, node_shape
+from graphc.view.writer import Writer
 
 
 class Listing(str):

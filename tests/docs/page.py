@@ -17,7 +17,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import graphc
@@ -85,9 +85,7 @@ class Example:
 
 def blocks(text: str) -> list[Block]:
     """All fenced blocks of a page."""
-    return [
-        Block(tuple(m[1].split()), m[2], m.start(2), m.end(2)) for m in _FENCE.finditer(text)
-    ]
+    return [Block(tuple(m[1].split()), m[2], m.start(2), m.end(2)) for m in _FENCE.finditer(text)]
 
 
 def examples(text: str) -> list[Example]:
@@ -178,12 +176,6 @@ def _difference(path: Path, text: str, example: Example, output: str) -> str:
     lines = difflib.unified_diff(shown, printed, "the page shows", "the code prints", lineterm="")
     body = "\n".join(lines)
     return f"{path.relative_to(ROOT)}:{line}:\n{textwrap.indent(code, '    ')}{body}\n"
-
-
-def without(text: str, start: str) -> Block:
-    """The one block whose code begins with `start`."""
-    (found,) = [e.code for e in examples(text) if e.code.text.startswith(start)]
-    return replace(found, text=found.text.removeprefix(start))
 
 
 def too_wide(text: str) -> list[str]:

@@ -48,7 +48,7 @@ def test_the_page_fits() -> None:
     assert not too_wide(text)
     assert not broken_links(PAGE)
     headings = {h.lower() for h in re.findall(r"^#+ ([\w-]+)$", text, re.M)}
-    assert {target for target in re.findall(r"\]\(#([\w-]+)\)", text)} <= headings
+    assert set(re.findall(r"\]\(#([\w-]+)\)", text)) <= headings
 
 
 def test_remedies_name_what_exists() -> None:

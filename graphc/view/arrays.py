@@ -1,0 +1,156 @@
+"""Writes matrices and what rearranges them: vectors keep one axis, scalars come out in front."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from graphc.ir.dim import Dim
+from graphc.ir.node import Node
+from graphc.ir.op import ATOM, PRODUCT
+from graphc.ir.shape import Shape
+from graphc.ops import layout
+from graphc.view.composition import Composition, Operands
+from graphc.view.phrase import Axes, Phrase, atom, closed, exact, render
+from graphc.view.style import Part
+
+
+class ArrayComposition(Composition):
+    """Matrix products, layout, and the sum."""
+
+    # -- matrices
+
+    def matmul(self, node: Node, operands: Operands) -> Phrase:
+        """Two arrays multiplied; a vector is written as one, not as a matrix."""
+        left, right = (
+            closed(p if self._is_vector(node, p) else self.operand(node, i, operands), self.style)
+            for i, p in enumerate(operands)
+        )
+        core, shape, axes, sort = self._matrix_core(node, left, right)
+        return Phrase(
+            (core,),
+            shape,
+            axes,
+            left.negative != right.negative,
+            left.scalars + right.scalars,
+            left.divisors + right.divisors,
+            sort=sort,
+        )
+
+    @staticmethod
+    def _is_vector(node: Node, phrase: Phrase) -> bool:
+        return node.ndim == 2 and phrase.axes in ((None, 0), (0, None)) and len(phrase.shape) == 1
+
+    def _matrix_core(
+        self, node: Node, left: Phrase, right: Phrase
+    ) -> tuple[Part, Shape, Axes, str]:
+        """The product, and what is written of its axes: a vector has one only."""
+        row, column = left.axes == (None, 0), right.axes == (0, None)
+        outer = left.axes == (0, None) and right.axes == (None, 0)
+        if outer and node.inputs[0].shape[1] == 1:
+            return self.style.outer(left.core[0], right.core[0]), node.shape, (0, 1), "matrix"
+        if not row:
+            left = exact(left, node.inputs[0].shape, self.style)
+        if not column:
+            right = exact(right, node.inputs[1].shape, self.style)
+        mixed = left.sort == "elementwise"
+        first = (self.style.group(left.core[0][0]), ATOM) if mixed else left.core[0]
+        first = self.style.row(first) if row else first
+        second = (self.style.at_least(PRODUCT + 1, right.core[0]), ATOM)
+        core = self.style.product(self.style.matrix_sign, [first, second])
+        if row or column:
+            kept = (*(() if row else node.shape[:1]), *(() if column else node.shape[1:]))
+            return core, kept, (None if row else 0, None if column else len(kept) - 1), "matrix"
+        return core, node.shape, tuple(range(node.ndim)), "matrix"
+
+    # -- layout
+
+    def transpose(self, node: Node, operands: Operands) -> Phrase:
+        """A matrix with ᵀ; of what has one axis only the axis moves."""
+        order = node.attrs["axes"]
+        phrase = operands[0]
+        if len(phrase.shape) < 2:
+            return replace(phrase, axes=tuple(phrase.axes[axis] for axis in order))
+        whole = closed(self.operand(node, 0, operands), self.style)
+        if order == (1, 0):
+            core = self.style.transpose(whole.core[0])
+        else:
+            core = self.fill(node, [whole.core[0]])
+        return replace(whole, core=(core,), shape=node.shape, sort="", mask=())
+
+    def reshape(self, node: Node, operands: Operands) -> Phrase:
+        """Nothing, where only axes of length 1 come or go; else a call."""
+        phrase, shape = operands[0], node.inputs[0].shape
+        if phrase.is_scalar:
+            return replace(phrase, axes=(None,) * node.ndim)
+        moved = _same_but_for_ones(shape, node.shape)
+        if moved is not None:
+            axes = tuple(None if axis is None else phrase.axes[axis] for axis in moved)
+            return replace(phrase, axes=axes)
+        return self._rearranged(node, operands)
+
+    def broadcast(self, node: Node, operands: Operands) -> Phrase:
+        """Nothing: the axes are remembered."""
+        phrase = operands[0]
+        return replace(phrase, axes=(*[None] * (node.ndim - len(phrase.axes)), *phrase.axes))
+
+    def slice(self, node: Node, operands: Operands) -> Phrase:
+        """Bounds in brackets; an index where a slice has length 1."""
+        if operands[0].is_scalar:
+            return replace(operands[0], axes=(None,) * node.ndim)
+        texts: list[str] = []
+        axes: list[int | None] = []
+        shape: list[Dim] = []
+        for text, (start, stop, step), dim in zip(
+            layout.index_texts(node), node.attrs["bounds"], node.shape, strict=True
+        ):
+            one = step == 1 and stop == start + 1
+            texts.append(str(start) if one else text)
+            axes.append(None if one else len(shape))
+            shape.extend([] if one else [dim])
+        while texts[-1] == ":" and len(texts) > 1:
+            texts.pop()
+        whole = closed(self.operand(node, 0, operands), self.style)
+        core = self.style.index(self.style.at_least(ATOM, whole.core[0]), texts)
+        return replace(whole, core=(core,), shape=tuple(shape), axes=tuple(axes), sort="", mask=())
+
+    def _rearranged(self, node: Node, operands: Operands) -> Phrase:
+        """A linear operation of one array: scalars come out."""
+        whole = closed(self.operand(node, 0, operands), self.style)
+        core = self.fill(node, [whole.core[0]])
+        axes = tuple(range(node.ndim))
+        return replace(whole, core=(core,), shape=node.shape, axes=axes, sort="", mask=())
+
+    def reduction_sum(self, node: Node, operands: Operands) -> Phrase:
+        """A sum, with scalar divisors after it."""
+        whole = self.operand(node, 0, operands)
+        inner = render(replace(whole, divisors=()), self.style)
+        text, level = self.fill(node, [inner])
+        return replace(atom(text, node.shape, level), divisors=whole.divisors)
+
+    def solve(self, node: Node, operands: Operands) -> Phrase:
+        """A right side that was a vector is written as one, and so is the solution."""
+        right = operands[1]
+        if right.axes != (0, None) or len(right.shape) != 1:
+            return self.whole(node, operands)
+        parts = [render(self.operand(node, 0, operands), self.style), render(right, self.style)]
+        return Phrase((self.fill(node, parts),), right.shape, right.axes)
+
+
+def _same_but_for_ones(old: Shape, new: Shape) -> list[int | None] | None:
+    """For each axis of `new` the axis of `old` that it is, None for a new 1.
+
+    None if the shapes differ in more than axes of length 1.
+    """
+    moved: list[int | None] = []
+    place = 0
+    for dim in new:
+        while place < len(old) and old[place] == 1 != dim:
+            place += 1
+        if place < len(old) and old[place] == dim:
+            moved.append(place)
+            place += 1
+        elif dim == 1:
+            moved.append(None)
+        else:
+            return None
+    return moved if all(dim == 1 for dim in old[place:]) else None
