@@ -20,7 +20,7 @@ from graphc.ir.dim import Size
 from graphc.ir.dim import evaluate as evaluate_dim
 from graphc.ir.dim import size_names
 from graphc.ir.node import Node
-from graphc.ir.shape import TupleType
+from graphc.ir.shape import TupleType, as_shape
 from graphc.ir.traverse import topological
 from graphc.ops import layout
 from graphc.ops.evaluate import evaluate_all
@@ -51,8 +51,15 @@ class Rejected(Exception):
 class GraphBuilder:
     """Grows a graph by random steps. `pick` is any source of choices, such as `random.Random`."""
 
-    def __init__(self, pick: random.Random, worlds: list[dict[str, int]], dtype: str = "float64") -> None:
+    def __init__(
+        self,
+        pick: random.Random,
+        worlds: list[dict[str, int]],
+        dtype: str = "float64",
+        examples: bool = False,
+    ) -> None:
         self.pick, self.dtype = pick, dtype
+        self.examples = examples  # whether the first axis of every input is "n"
         self.worlds = [World(sizes) for sizes in worlds]
         self.inputs: list[Node] = []
         self.params: list[Node] = []
@@ -68,7 +75,7 @@ class GraphBuilder:
     # ---- leaves
 
     def dim(self) -> Any:
-        return self.pick.choice(("n", "n", "m", 1, 2, 3, 4))
+        return self.pick.choice(("n", "n", 3 if self.examples else "m", 1, 2, 3, 4))
 
     def shape(self, most: int = 3) -> tuple[Any, ...]:
         return tuple(self.dim() for _ in range(self.pick.choice((0, 1, 1, 2, 2, 2, 3)[: 3 + 2 * most])))
@@ -81,6 +88,8 @@ class GraphBuilder:
 
     def add_input(self, shape: Any = None, exact: bool | None = None) -> Node:
         shape = self.shape() if shape is None else shape
+        if self.examples:
+            shape = ("n", *(dim for dim in shape[:2] if isinstance(dim, int)))
         exact = self.pick.random() < 0.4 if exact is None else exact
         node = gx.input(f"x{len(self.inputs)}", shape, dtype=self.dtype)
         self.inputs.append(node)
@@ -99,6 +108,9 @@ class GraphBuilder:
 
     def add_labels(self, shape: Any, classes: Any) -> Node:
         """An integer input whose values are labels of an axis of `classes`."""
+        fixed = all(isinstance(dim, int) for dim in shape[1:])
+        if self.examples and (as_shape(shape)[:1] != as_shape("n") or not fixed):
+            raise Rejected
         node = gx.input(f"x{len(self.inputs)}", shape, dtype=self.pick.choice(("int64", "int32", "uint8")))
         self.inputs.append(node)
         for world in self.worlds:
@@ -581,6 +593,23 @@ def random_case(
         outputs.append(pick.choice(list(updates.values())))
     used = list(dict.fromkeys(outputs)) if pick.random() < 0.9 else outputs
     return Case(b.inputs, used, updates, b.worlds)
+
+
+def random_loop(pick: random.Random, steps: int = 12, dtype: str = "float64") -> Case:
+    """A random graph for a loop: inputs of examples, outputs that do not depend on how many."""
+    worlds = [{"n": pick.randrange(2, 6), "m": 1}, {"n": pick.randrange(1, 3), "m": 1}]
+    b = GraphBuilder(pick, worlds, dtype, examples=True)
+    for add in (b.add_input, b.add_input, b.add_param, b.add_param):
+        add()
+    b.grow(steps)
+    made = random_gradients(b)
+    outputs = [_fixed_shape(b, node) for node in (made[0], *pick.sample(b.nodes, 2), *b.params[:1])]
+    return Case(b.inputs, outputs, random_updates(b, made), b.worlds)
+
+
+def _fixed_shape(b: GraphBuilder, node: Node) -> Node:
+    axes = tuple(axis for axis, dim in enumerate(node.shape) if isinstance(dim, Size))
+    return gx.sum(node, axis=axes) if axes else node
 
 
 def _declare_sizes(b: GraphBuilder, roots: list[Node]) -> None:

@@ -70,7 +70,10 @@ def last_derivative(program: UserFile) -> list[str]:
     nodes = program.nodes
     named: dict[str, Node] = {name: nodes[name] for name in ("h2", "a3")}
     derivative = simplify(grad(nodes["loss"], nodes["W3"]))
-    return ["Derivative of the loss by the last layer:", f"  dW3 = {formula(derivative, named)}"]
+    return [
+        "Derivative of the loss with respect to the last weights:",
+        f"  dW3 = {formula(derivative, named)}",
+    ]
 
 
 def first_kernel(program: UserFile, trainer: Trainer) -> list[str]:
@@ -137,23 +140,25 @@ def result(trainer: Trainer, data: Dataset, seconds: float) -> list[str]:
     """How many of the images that were held out the network reads."""
     row, count = trainer.history.epochs[-1], len(data.test_labels)
     accuracy = row["validation_accuracy"]
+    epochs = "1 epoch" if len(trainer.history) == 1 else f"{len(trainer.history)} epochs"
     return [
-        f"Of the {count:,} images held out it reads {round(accuracy * count):,}: {accuracy:.2%}. "
-        f"{len(trainer.history)} epochs took {seconds:.2f} s."
+        f"Of the {count:,} images held out it reads {round(accuracy * count):,}: "
+        f"accuracy {accuracy:.2%}. {epochs} took {seconds:.2f} s."
     ]
 
 
 def next_steps(path: Path, wanted: Path) -> list[str]:
     """Where the program is, and what to try with it."""
-    other = f" ({wanted} is another program, and was left alone)" if path != wanted else ""
+    other = [f"{wanted} is another program, and was left alone."] if path != wanted else []
     file = shlex.quote(str(path))
     rows = (
         (f"python {file}", "train it, after any change"),
-        (f"graphc show {file}:loss --wrt W1", "the derivative by the first layer"),
+        (f"graphc show {file}:loss --wrt W1", "the derivative with respect to W1"),
         (f"graphc source {file}:loss", "the code that computes the loss"),
     )
     width = max(len(command) for command, _ in rows)
     return [
-        f"The program is in {path}{other}. Try",
+        *other,
+        f"The program is in {path}. Try",
         *(f"  {command:<{width}}   {what}" for command, what in rows),
     ]

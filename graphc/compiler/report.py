@@ -115,7 +115,7 @@ def _meanings(step: ScheduledStep) -> list[str]:
 def _buffer_text(buffer: Buffer) -> str:
     if buffer.node is not None:
         return f"{buffer.node.op.name} {buffer.node.name!r} {shape_text(buffer.node.shape)}"
-    return f"{buffer.home}, {buffer.elements} elements"
+    return f"{buffer.home}, {buffer.elements} element{'' if buffer.elements == 1 else 's'}"
 
 
 def _scalar_text(dtype: str, value: Any) -> str:

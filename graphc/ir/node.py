@@ -209,7 +209,7 @@ class Node:
     __array__ = _refuse(
         "a symbolic node is not an array: gx.evaluate(node, {input: value}) computes one."
     )
-    __setitem__ = _refuse("a node is immutable; build a new one with gx.where or gx.concat.")
+    __setitem__ = _refuse("a node is immutable; build a new one with gx.where.")
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         return OPERATORS["array_ufunc"](ufunc, method, *inputs, **kwargs)

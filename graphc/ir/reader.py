@@ -71,7 +71,7 @@ class Reader:
         text = self.text
         found = _TOKEN.match(self.line, self.at)
         if found is None:
-            raise self.fail(f"cannot read {self.line[self.at : self.at + 20]!r}")
+            raise self.fail(f"cannot read {self.rest[:20]!r}")
         self.sort = found.lastgroup or ""
         self.text = found[self.sort]
         self.at = found.end()
@@ -245,7 +245,9 @@ class Reader:
             raise self.fail("a dimension multiplies no sums: multiply them out")
         # As in Python, a leading minus holds tighter than a quotient: -n // 2 is (-n) // 2.
         product = _in_pairs(operator.mul, [-1, *factors] if negative else factors)
-        return floor_divide(product, self._power()) if self.skip("//") else product
+        if not self.skip("//"):
+            return product
+        return floor_divide(product, -1 * self._power() if self.skip("-") else self._power())
 
     def _power(self) -> Dim:
         base = self._atom()

@@ -120,7 +120,8 @@ class _Reading:
         if name not in REGISTRY:
             raise reader.fail(f"there is no operation {name!r}")
         op, inputs, attrs = REGISTRY[name], self._inputs(reader), _attributes(reader)
-        node = self._declared_node(reader, op, attrs) or make(op, inputs, **attrs)
+        given = self._declared_node(reader, op, attrs)
+        node = make(op, inputs, **attrs) if given is None else given
         if reader.skip(":"):
             written = f"{reader.text}{reader.line[reader.at :]}"
             if written != str(node.type):
@@ -163,16 +164,16 @@ class _Reading:
                 raise reader.fail(f"the node given for {declaration} differs: {given!r}")
             return given
         if declaration.role in CARRIED:
-            declaration.value = self._initial(declaration.name, attrs)
+            declaration.value = self._initial(reader, declaration.name, attrs)
         return None
 
-    def _initial(self, name: str, attrs: dict[str, Any]) -> np.ndarray:
+    def _initial(self, reader: Reader, name: str, attrs: dict[str, Any]) -> np.ndarray:
         value = np.zeros(attrs["shape"], attrs["dtype"].numpy)
         if name in self.values:
             self.used.add(name)
             given = np.asarray(self.values[name])
             if given.shape != value.shape or not np.can_cast(given.dtype, value.dtype, "same_kind"):
-                raise ParseError(
+                raise reader.fail(
                     f"the value given for {name!r} is {given.dtype} {shape_text(given.shape)}, "
                     f"expected {value.dtype} {shape_text(value.shape)}"
                 )

@@ -73,12 +73,11 @@ class Ordering:
         others = [reader for reader in self.readers.get(state, []) if reader is not step]
         if any(self._needs(reader, step) for reader in others):
             return False
-        for reader in others:
-            self._add_need(step, reader)
-        # A check that fails must leave every state as it was.
-        for check in self.checks:
-            if check is not step and not self._needs(check, step):
-                self._add_need(step, check)
+        # A check that fails must leave every state as it was, so all come first.
+        if any(check is step or self._needs(check, step) for check in self.checks):
+            return False
+        for earlier in (*others, *self.checks):
+            self._add_need(step, earlier)
         return True
 
     def _needs(self, step: Step, other: Step) -> bool:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from graphc.errors import CompileError, TargetError
+from graphc.errors import ArgumentError, TargetError
 from graphc.target import cpu, driver, loader, python_driver
 from graphc.target.primitives import PRIMITIVES
 
@@ -86,4 +86,4 @@ def machine(target: str, threads: int) -> Machine:
             'target "cuda" is not there yet: expected "cpu" (native code) or "python" (the same '
             "source, uncompiled)"
         )
-    raise CompileError(f'target: expected "cpu", "python" or "cuda", got {target!r}')
+    raise ArgumentError(f'target: expected "cpu", "python" or "cuda", got {target!r}')

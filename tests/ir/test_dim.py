@@ -34,9 +34,7 @@ def _grown(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     )
 
 
-TREES = st.recursive(
-    st.one_of(st.integers(-4, 4), st.sampled_from(NAMES)), _grown, max_leaves=8
-)
+TREES = st.recursive(st.one_of(st.integers(-4, 4), st.sampled_from(NAMES)), _grown, max_leaves=8)
 
 
 def _dim(tree: Any) -> Dim:

@@ -32,7 +32,7 @@ float64  float64 float64 float64 float64 float64 float64 float64
 
 
 def test_the_promotion_table() -> None:
-    """float32 never becomes float64 unasked, and two integers meet in the smallest that holds both."""
+    """float32 never becomes float64 unasked; two integers meet in the smallest that holds both."""
     head, *rows = (line.split() for line in TABLE.strip().splitlines())
     assert sorted(head) == sorted(DTYPES)
     for name, *results in rows:

@@ -1,20 +1,17 @@
-"""What is written is what is computed: the text of a graph, read as NumPy, gives the graph's value."""
+"""What is written is what is computed: the text of a graph, read as NumPy, gives its value."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import graphc as gx
 from graphc.ir.node import Node
 from graphc.view.arrange import arrange
-from graphc.view.show import formula
 
 
 def _softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
@@ -23,9 +20,11 @@ def _softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
 
 
 def _pad(x: np.ndarray, edges: tuple[tuple[int, int, int], ...]) -> np.ndarray:
-    shape = [low + high + d + (d - 1) * gap for d, (low, high, gap) in zip(x.shape, edges)]
-    result = np.zeros(shape)
-    result[tuple(slice(e[0], s - e[1], e[2] + 1) for e, s in zip(edges, shape))] = x
+    result = np.zeros(
+        [e[0] + e[1] + d + (d - 1) * e[2] for d, e in zip(x.shape, edges, strict=True)]
+    )
+    inside = zip(edges, result.shape, strict=True)
+    result[tuple(slice(e[0], length - e[1], e[2] + 1) for e, length in inside)] = x
     return result
 
 
@@ -41,8 +40,8 @@ _READ_AS: dict[str, Any] = {
     **{
         name: getattr(np, name)
         for name in (
-            "sin", "cos", "exp", "sqrt", "sum", "mean", "max", "reshape", "transpose", "broadcast_to",
-            "outer", "where",
+            "sin", "cos", "exp", "sqrt", "sum", "mean", "max", "reshape", "transpose",
+            "broadcast_to", "outer", "where",
         )
     },
 }  # fmt: skip
