@@ -16,9 +16,8 @@ import numpy as np
 
 import graphc as gx
 from graphc.errors import GraphcError
-from graphc.ir.dim import Size
+from graphc.ir.dim import Size, size_names
 from graphc.ir.dim import evaluate as evaluate_dim
-from graphc.ir.dim import size_names
 from graphc.ir.node import Node
 from graphc.ir.shape import TupleType, as_shape
 from graphc.ir.traverse import topological
@@ -366,7 +365,7 @@ def reduce(b: GraphBuilder) -> Made:
     if name in ("max", "min", "argmax", "argmin"):
         _clear_extreme(b, x, axes)
     return getattr(gx, name)(x, axis=axes, keepdims=keep), (
-        name in ("max", "min") and x in b.exact or name in ("argmax", "argmin"))
+        (name in ("max", "min") and x in b.exact) or name in ("argmax", "argmin"))
 
 
 def _clear_extreme(b: GraphBuilder, x: Node, axes: Any) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from graphc.cli.files import write_text
 from graphc.errors import ArgumentError
+from graphc.files import replace_text
 
 # The rate at the end of a run where it falls, as a part of the rate at its beginning.
 _LAST_RATE = 0.05
@@ -118,7 +118,7 @@ def write_program(wanted: Path, text: str) -> Path:
     try:
         for path in _free_names(wanted):
             if not os.path.lexists(path):
-                write_text(path, text)
+                replace_text(path, text)
                 return path
             if path.is_file() and path.read_bytes() == text.encode():
                 return path

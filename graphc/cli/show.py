@@ -8,9 +8,9 @@ from html import escape
 from pathlib import Path
 
 from graphc.cli.exit_code import DONE
-from graphc.cli.files import write_text
 from graphc.cli.place import Place, add_place, find
 from graphc.errors import ArgumentError
+from graphc.files import replace_text
 from graphc.ir.node import Node
 from graphc.ir.traverse import topological
 from graphc.view.arrange import Shown, named_roots
@@ -96,7 +96,7 @@ def _write_html(path: str, place: Place, shown: Shown) -> None:
         picture=picture.svg,
     )
     try:
-        write_text(Path(path), page)
+        replace_text(Path(path), page)
     except OSError as error:
         raise ArgumentError(f"{path}: cannot be written: {error.strerror or error}") from None
     print(f"written to {path}")

@@ -78,20 +78,7 @@ def last_derivative(program: UserFile) -> list[str]:
 
 def first_kernel(program: UserFile, trainer: Trainer) -> list[str]:
     """The first kernel of the training step, without what it imports, below the user's lines."""
-    kernel = trainer.step.kernels[0]
-    written = Path(program.path).read_text("utf-8").splitlines()
-    lines: list[str] = []
-    for bare, text in zip(
-        kernel.source.splitlines(), kernel_text(kernel).splitlines(), strict=True
-    ):
-        site = text[len(bare) :].strip()
-        if not site or "(argv, " in bare:
-            lines.append(text)
-            continue
-        # Above, where there is room for the line itself.
-        indent = " " * (len(bare) - len(bare.lstrip()))
-        number = int(site.rpartition(":")[2])
-        lines += [f"{indent}{site}:  {written[number - 1]}", bare]
+    lines = kernel_text(trainer.step.kernels[0]).splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("def "))
     return ["One of its kernels, and the line of the program that it computes:", "", *lines[start:]]
 

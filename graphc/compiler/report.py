@@ -25,7 +25,7 @@ from graphc.target.instructions import COLUMNS, Opcode
 if TYPE_CHECKING:
     from graphc.compiler.function import CompiledKernel, Function
 
-_COMMENT_COLUMN = 72
+_WIDTH = 100
 _MEANING_COLUMN = 40
 
 
@@ -71,7 +71,7 @@ def _sizes_text(sizes: Mapping[str, int]) -> str:
 
 
 def source_text(schedule: Schedule, kernels: Sequence[CompiledKernel]) -> str:
-    """The kernels, each with its steps as a heading and the user's lines at its right."""
+    """The steps of a program, then its kernels below the user's lines."""
     number = {id(step): kernel.number for kernel in kernels for step, _ in kernel.steps}
     lines = ["# The program, step by step:"]
     for position, step in enumerate(schedule.steps):
@@ -82,7 +82,7 @@ def source_text(schedule: Schedule, kernels: Sequence[CompiledKernel]) -> str:
 
 
 def kernel_text(kernel: CompiledKernel) -> str:
-    """One kernel with the user's lines at its right."""
+    """One kernel, its parts below the user's lines they compute."""
     return "\n".join(_commented(kernel))
 
 
@@ -97,10 +97,20 @@ def _commented(kernel: CompiledKernel) -> list[str]:
             text = f"{text:<{_MEANING_COLUMN}}  # {next(meanings, '')}".rstrip(" #")
         sites = notes[origin] if 0 <= origin < len(notes) else ()
         if sites and sites != previous:
-            text = f"{text:<{_COMMENT_COLUMN}}  # {', '.join(map(str, sites))}"
+            result += _above(text, sites)
         previous = sites or previous
         result.append(text)
     return result
+
+
+def _above(text: str, sites: tuple[Site, ...]) -> list[str]:
+    """The user's lines as comments, as deep as the code below them."""
+    indent = " " * (len(text) - len(text.lstrip()))
+    lines = []
+    for site in sites:
+        line = f"{indent}# {site}:  {site.text}" if site.text else f"{indent}# {site}"
+        lines.append(line if len(line) <= _WIDTH else line[: _WIDTH - 3] + "...")
+    return lines
 
 
 def _meanings(step: ScheduledStep) -> list[str]:

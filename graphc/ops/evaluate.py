@@ -72,8 +72,8 @@ def _check_derived(pairs: Sequence[tuple[Node, tuple[int, ...]]], sizes: Mapping
 def check_sizes(nodes: Iterable[Node], sizes: Mapping[str, int]) -> None:
     """Raise ShapeError, with the user's line, for a node that these sizes leave undefined.
 
-    A slice may reach outside its axis, a dimension such as n - 3 be negative, an axis without elements
-    have no largest one.
+    A slice may reach outside its axis, a dimension such as n - 3 be negative, an axis without
+    elements have no largest one.
     """
     for node in nodes:
         if isinstance(node.type, TupleType):

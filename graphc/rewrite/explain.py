@@ -77,7 +77,10 @@ def record(rule: str, before: Node, after: Node) -> Step:
     """Enter in the log that `rule` made `after` from `before`."""
     step = Step(rule, brief(before, _LEVELS - 1), brief(after, _LEVELS - 1), before.sites)
     if after.inputs and after not in _history:
-        _history[after] = (*_history.get(before, ()), step)[-_STEPS:]
+        earlier: dict[Step, None] = {}
+        for node in (*before.inputs, before):
+            earlier.update(dict.fromkeys(_history.get(node, ())))
+        _history[after] = (*earlier, step)[-_STEPS:]
     return step
 
 

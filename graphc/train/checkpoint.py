@@ -6,7 +6,6 @@ new ones, also when the writer is killed or the machine loses power.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import stat
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphc.errors import ArgumentError, CheckpointError, DTypeError
+from graphc.files import replace_file
 from graphc.ir.dtype import DTYPES
 
 _RESERVED = "__metadata__"
@@ -133,25 +133,8 @@ def _checked_array(name: str, value: object) -> NDArray[Any]:
 
 
 def _replace_file(path: Path, parts: Iterable[bytes | memoryview]) -> None:
-    """Write beside `path`, force it to the disk, then rename: no moment without a whole file."""
-    temporary = path.with_name(f".graphc-{os.urandom(6).hex()}.tmp")
     try:
-        with temporary.open("xb") as file:
-            file.writelines(parts)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        _sync_directory(path.parent)
+        replace_file(path, parts)
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be written: {error.strerror or error}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
 
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -7,14 +7,16 @@ would make a line too long. Everything else is written where it is used.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from graphc.errors import ArgumentError
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
+from graphc.ir.shape import Shape
 from graphc.ops import layout
 from graphc.ops.elementwise import cast_op
-from graphc.view.phrase import Phrase
+from graphc.view.composition import node_shape
+from graphc.view.phrase import Phrase, render
 from graphc.view.style import TextStyle
 from graphc.view.writer import Writer
 
@@ -33,7 +35,9 @@ class Line:
 
     name: str
     node: Node
+    shape: Shape  # of what is written; axes of length 1 may be left to those who use it
     text: str
+    result: bool = False  # one of what was to be shown, which is written with all its axes
 
 
 @dataclass
@@ -132,8 +136,13 @@ class _Arranger:
         self.width = width
         self.names = Names([*known.values(), *(name for name, _ in roots if name)])
         self.roots: dict[Node, str] = {}
+        self.aliases: list[tuple[str, Node]] = []
         for name, node in roots:
-            self.roots.setdefault(node, name or known.get(node, ""))
+            if self.roots.setdefault(node, name or known.get(node, "")) != name and name:
+                self.aliases.append((name, node))
+        if len(self.roots) > 1:
+            for node, name in self.roots.items():
+                self.roots[node] = name or self.names.numbered("result")
         self.result = Arrangement(order=walk(self.roots, known))
         self.writer = Writer(TextStyle())
         self.phrases: dict[Node, Phrase] = {}
@@ -149,7 +158,7 @@ class _Arranger:
                 self._root(node)
             elif node in shared and self._is_long(node):
                 self._own_line(node)
-        return self._with_result_name()
+        return self._with_all_names()
 
     def _is_leaf(self, node: Node) -> bool:
         if node in self.roots:
@@ -160,7 +169,7 @@ class _Arranger:
         name = self.known.get(node) or self.names.unique(node.name)
         self.result.leaves.append(node)
         self.result.names[node] = name
-        self.phrases[node] = self.writer.named(node, name)
+        self.phrases[node] = self.writer.symbol(node, name)
 
     def _compose(self, node: Node) -> None:
         # What surrounds a transpose or a broadcast has to fit too.
@@ -177,29 +186,27 @@ class _Arranger:
         return node not in self.result.names and self.phrases[node].length > _SHORT
 
     def _own_line(self, node: Node) -> None:
-        self._line(self.names.numbered("v"), node)
+        name, phrase = self.names.numbered("v"), self.phrases[node]
+        text = render(phrase, self.writer.style)[0]
+        self.result.lines.append(Line(name, node, phrase.shape, text))
+        self.result.names[node] = name
+        self.phrases[node] = self.writer.named(phrase, name)
 
     def _root(self, node: Node) -> None:
-        name = self.roots[node]
-        if not name and len(self.roots) > 1:
-            name = self.names.numbered("result")
+        name, phrase = self.roots[node], self.writer.complete(node, self.phrases[node])
+        text = render(phrase, self.writer.style)[0]
+        self.result.lines.append(Line(name, node, phrase.shape, text, result=True))
         if node.declaration is None and name:
-            self._line(name, node)
-        else:
-            text = self.writer.finish(node, self.phrases[node])
-            self.result.lines.append(Line(name, node, text))
+            self.result.names[node] = name
+            self.phrases[node] = self.writer.named(phrase, name)
 
-    def _line(self, name: str, node: Node) -> None:
-        text = self.writer.finish(node, self.phrases[node])
-        self.result.lines.append(Line(name, node, text))
-        self.result.names[node] = name
-        self.phrases[node] = self.writer.named(node, name)
-
-    def _with_result_name(self) -> Arrangement:
+    def _with_all_names(self) -> Arrangement:
         lines = self.result.lines
         if len(lines) > 1 and not lines[-1].name:
-            last = lines.pop()
-            lines.append(Line(self.names.unique("result"), last.node, last.text))
+            lines[-1] = replace(lines[-1], name=self.names.unique("result"))
+        for name, node in self.aliases:
+            text = self.writer.style.symbol(self.result.names[node])
+            lines.append(Line(name, node, node_shape(node), text, result=True))
         return self.result
 
     # -- what is used more than once

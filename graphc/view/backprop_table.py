@@ -215,7 +215,7 @@ class _Maker:
         for part in walk([node], self.names):
             name = self.names.get(part, part.name)
             if name and part is not node:
-                phrases[part] = self.writer.named(part, name)
+                phrases[part] = self.writer.symbol(part, name)
             elif part.declaration is not None:
                 return name
             else:

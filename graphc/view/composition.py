@@ -26,9 +26,13 @@ class Composition:
     def __init__(self, style: TextStyle) -> None:
         self.style = style
 
-    def named(self, node: Node, name: str) -> Phrase:
-        """A node that stands under a name of its own."""
+    def symbol(self, node: Node, name: str) -> Phrase:
+        """A node that is known by a name."""
         return atom(self.style.symbol(name), node_shape(node))
+
+    def named(self, phrase: Phrase, name: str) -> Phrase:
+        """A name for what a phrase writes, with the axes that it leaves to be remembered."""
+        return Phrase(((self.style.symbol(name), ATOM),), phrase.shape, phrase.axes)
 
     def finish(self, node: Node, phrase: Phrase) -> str:
         """The text of a phrase that stands alone: of the shape of its node."""

@@ -8,7 +8,7 @@ from graphc.errors import ArgumentError
 from graphc.ir.node import Node
 from graphc.ir.site import at_user_line
 from graphc.view.arrange import Arrangement, Shown, arrange, walk
-from graphc.view.phrase import Phrase
+from graphc.view.phrase import Phrase, render
 from graphc.view.style import LatexStyle
 from graphc.view.writer import Writer
 
@@ -46,12 +46,15 @@ def arranged_latex(arranged: Arrangement, limit: int) -> str:
     """An arrangement in LaTeX."""
     style = LatexStyle()
     texts = _texts(arranged, Writer(style))
-    rows = [(style.symbol(line.name), texts[line.node]) for line in arranged.lines if line.name]
-    if len(rows) < len(arranged.lines):
+    if not arranged.lines[0].name:
         return texts[arranged.lines[0].node]
-    if len(rows) == 1:
-        return f"{rows[0][0]} = {rows[0][1]}"
-    equations = [f"{name} &= {text}" for name, text in rows]
+    if len(arranged.lines) == 1:
+        return f"{style.symbol(arranged.lines[0].name)} = {texts[arranged.lines[0].node]}"
+    equations = []
+    for line in arranged.lines:
+        # A second name of a result stands for the first.
+        text = texts.pop(line.node, "") or style.symbol(arranged.names[line.node])
+        equations.append(f"{style.symbol(line.name)} &= {text}")
     if len(equations) > limit:
         equations[limit // 2 : -(limit - limit // 2)] = [r"&\;\;\vdots"]
     return "\n".join((r"\begin{aligned}", " \\\\\n".join(equations), r"\end{aligned}"))
@@ -59,18 +62,19 @@ def arranged_latex(arranged: Arrangement, limit: int) -> str:
 
 def _texts(arranged: Arrangement, writer: Writer) -> dict[Node, str]:
     """The right side of each line, with the names that the arrangement chose."""
-    lines = {line.node for line in arranged.lines}
+    lines = {line.node: line.result for line in arranged.lines}
     leaves = set(arranged.leaves)
     phrases: dict[Node, Phrase] = {}
     texts: dict[Node, str] = {}
     for node in arranged.order:
         name = arranged.names.get(node)
         if node in leaves and name is not None:
-            phrases[node] = writer.named(node, name)
+            phrases[node] = writer.symbol(node, name)
         else:
             phrases[node] = writer.compose(node, [phrases[source] for source in node.inputs])
         if node in lines:
-            texts[node] = writer.finish(node, phrases[node])
+            phrase = writer.complete(node, phrases[node]) if lines[node] else phrases[node]
+            texts[node] = render(phrase, writer.style)[0]
             if name is not None:
-                phrases[node] = writer.named(node, name)
+                phrases[node] = writer.named(phrase, name)
     return texts

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from graphc.errors import ArgumentError
 from graphc.ir.dtype import default_float
 from graphc.ir.node import Node
-from graphc.ir.shape import TensorType, shape_text
+from graphc.ir.shape import Shape, TensorType, shape_text
 from graphc.ir.site import at_user_line
 from graphc.view.arrange import Arrangement, Names, Shown, arrange, check_names, walk
 from graphc.view.composition import node_shape
@@ -73,18 +73,22 @@ def _assignment(name: str, text: str) -> str:
 
 
 def _listing(arranged: Arrangement, width: int, limit: int) -> str:
-    rows = [("", _leaf_text(arranged.names[node], node), node) for node in arranged.leaves]
+    rows = [
+        ("", _leaf_text(arranged.names[node], node), _type_text(node), node)
+        for node in arranged.leaves
+    ]
     for number, line in enumerate(arranged.lines, start=1):
-        rows.append((str(number), _assignment(line.name, line.text), line.node))
+        text = _assignment(line.name, line.text)
+        rows.append((str(number), text, _type_text(line.node, line.shape), line.node))
     left_out = len(rows) - limit
     shown = rows if left_out <= 0 else [*rows[: limit // 2], *rows[-(limit - limit // 2) :]]
     margin = len(str(len(arranged.lines)))
-    column = min(width, max(len(text) for _, text, _ in shown))
-    types = max(len(_type_text(node)) for _, _, node in shown)
+    column = min(width, max(len(text) for _, text, _, _ in shown))
+    types = max(len(type_text) for _, _, type_text, _ in shown)
     lines = []
-    for place, text, node in shown:
+    for place, text, type_text, node in shown:
         site = str(node.sites[0]) if node.sites else ""
-        end = f"{_type_text(node):<{types}}  {site}".rstrip()
+        end = f"{type_text:<{types}}  {site}".rstrip()
         lines.append(f"{place:>{margin}}  {text:<{column}}  {end}")
     if left_out > 0:
         lines.insert(limit // 2, f"{'':>{margin}}  ... {left_out:,} more lines ...")
@@ -101,12 +105,12 @@ _ROLES = {
 }  # fmt: skip
 
 
-def _type_text(node: Node) -> str:
+def _type_text(node: Node, shape: Shape | None = None) -> str:
     """The shape, and the dtype where it is not the default."""
     if not isinstance(node.type, TensorType):
         return str(node.type)
     dtype = "" if node.dtype is default_float() else f"{node.dtype} "
-    return f"{dtype}{shape_text(node.shape)}"
+    return f"{dtype}{shape_text(node.shape if shape is None else shape)}"
 
 
 @at_user_line
@@ -129,7 +133,7 @@ def formula(node: Node, names: Mapping[str, Node] | None = None, limit: int = 40
         if name is None and part.declaration is not None:
             name = taken.unique(part.name)
         if name is not None:
-            phrases[part] = writer.named(part, name)
+            phrases[part] = writer.symbol(part, name)
             continue
         phrases[part] = _shortened(writer, part, [phrases[s] for s in part.inputs], limit)
     return writer.finish(node, phrases[node])
