@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ from typing import Any
 
 from graphc.bench.suite import Sample
 from graphc.bench.workloads import Target, Workload
+from graphc.files import replace_text
 
 _SCALE = {"s": 1.0, "us": 1e6}
 _LIBRARIES = ("graphc", "numpy", "numba", "scipy", "torch", "jax", "jaxlib", "pytensor")
@@ -178,16 +178,5 @@ def document(rows: Sequence[Comparison], samples: Sequence[Sample]) -> dict[str,
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write beside `path`, then put it in place, so that no reader ever finds half of it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    try:
-        with open(temporary, "x", encoding="utf-8") as file:
-            json.dump(content, file, indent=1)
-            file.write("\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            temporary.unlink()
-        raise
+    """Write the file as a whole or not at all."""
+    replace_text(path, json.dumps(content, indent=1) + "\n")

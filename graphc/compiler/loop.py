@@ -113,6 +113,14 @@ def _outputs(function: Function, plan: LoopPlan) -> tuple[np.ndarray, ...]:
     return tuple(made)
 
 
+def _carried(node: Node) -> np.ndarray:
+    """The array that a parameter or a state carries, itself and not a copy."""
+    declared = node.declaration
+    assert declared is not None
+    assert declared.value is not None
+    return declared.value
+
+
 class _Run:
     """One loop under way: slices of steps, snapshots, and the search for the first bad node."""
 
@@ -123,6 +131,8 @@ class _Run:
         self.watched = [array for array in outputs if array.dtype.kind == "f"]
         updated = {state for state, _ in function.original.updates}
         self.states = sorted(updated, key=lambda node: node.number)
+        # Taken every slice, so the memory is taken once.
+        self._saved = [np.empty_like(_carried(node)) for node in self.states]
 
     def to_end(self, on_progress: Progress | None) -> None:
         """Run all steps; between slices look at the outputs and call `on_progress`."""
@@ -141,7 +151,9 @@ class _Run:
             budget = max(1, min(8 * budget, int(budget * _SLICE_SECONDS / max(taken, 1e-9))))
 
     def _snapshot(self) -> _Snapshot:
-        return [(node, node.value) for node in self.states]
+        for node, place in zip(self.states, self._saved, strict=True):
+            np.copyto(place, _carried(node))
+        return list(zip(self.states, self._saved, strict=True))
 
     def _restore(self, snapshot: _Snapshot) -> None:
         for node, value in snapshot:
@@ -155,14 +167,14 @@ class _Run:
         where."""
         self._restore(before)
         self.program.reset(mark)
+        # A state may hold infinity from the start, such as the best loss so far.
+        watched = [n for n, v in before if n.dtype.is_float and np.isfinite(v).all()]
         while True:
             good = self._snapshot()
             order = self.program.mark()
             done = self.program.done
             now = self.program.advance(1)
-            broken = any(
-                not np.isfinite(node.value).all() for node in self.states if node.dtype.is_float
-            )
+            broken = any(not np.isfinite(_carried(node)).all() for node in watched)
             if broken or self._bad(done, now):
                 batch = self.program.batch(done)
                 self._restore(good)
@@ -183,13 +195,11 @@ class _Run:
             ):
                 error = NonFiniteError(
                     f"{where}: the first value that is not finite is {node!r}; parameters are "
-                    f"those of "
-                    f"the last good step.{written_at(node.sites)}"
+                    f"those of the last good step.{written_at(node.sites)}"
                 )
                 error.located = True
                 return error
         return NonFiniteError(
             f"{where}: an output is not finite in compiled code only; parameters are those of the "
-            f"last "
-            f"good step"
+            f"last good step"
         )

@@ -95,6 +95,6 @@ def random_words(key: int, use: int, step: int, index: ArrayLike) -> Any:
     >>> random_words(0, 0, 0, [0, 1]).tolist()
     [1713891541, 4175744164]
     """
-    signed = (np.uint64(number % 2**64).view(np.int64) for number in (key, use, step))
+    words = [np.uint64(number % 2**64).view(np.int64) for number in (key, use, step)]
     with np.errstate(over="ignore"):
-        return draw(NumpyWords(), *signed, np.asarray(index))
+        return draw(NumpyWords(), words[0], words[1], words[2], np.asarray(index))

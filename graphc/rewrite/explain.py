@@ -75,7 +75,7 @@ def _brief(node: Node, levels: int) -> tuple[str, int]:
 
 def record(rule: str, before: Node, after: Node) -> Step:
     """Enter in the log that `rule` made `after` from `before`."""
-    step = Step(rule, brief(before, _LEVELS - 1), brief(after, _LEVELS - 1), before.sites)
+    step = Step(rule, brief(before), brief(after), before.sites)
     if after.inputs and after not in _history:
         earlier: dict[Step, None] = {}
         for node in (*before.inputs, before):

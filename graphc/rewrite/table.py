@@ -6,6 +6,7 @@ from graphc.errors import VerificationError
 from graphc.rewrite import canonicalize, fold, layout, losses, scale, simplify, stabilize, sums
 from graphc.rewrite.rule import PHASES, Rule
 
+_START, _END = "<!-- the rules -->", "<!-- the end of the rules -->"
 # Special forms before general ones: what a stable form replaces must not be taken apart first.
 RULES: tuple[Rule, ...] = (
     *fold.RULES,
@@ -49,6 +50,18 @@ def table_text(rules: tuple[Rule, ...] = RULES) -> str:
                 lines.append(f"| {' | '.join((*cells, rule.condition, rule.changes))} |")
         lines.append("")
     return "\n".join(lines)
+
+
+def page_text(page: str) -> str:
+    """A page with the tables between its two marks replaced by those of the rules.
+
+    Raises VerificationError if a mark is missing.
+    """
+    head, start, rest = page.partition(_START)
+    _, end, tail = rest.partition(_END)
+    if not start or not end:
+        raise VerificationError(f"expected a page that holds {_START} and then {_END}")
+    return f"{head}{_START}\n\n{table_text()}\n{_END}{tail}"
 
 
 def _code(text: str) -> str:

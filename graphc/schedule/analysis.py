@@ -124,13 +124,18 @@ def find_anchors(graph: Graph, extra: set[Node]) -> Anchors:
             anchors.stored.add(root)
     for node in graph.nodes:
         _check_known(node)
-        if is_step(node):
-            for source in step_operands(node):
-                _store_operand(anchors, node, source)
-        elif is_view(node):
-            _force(anchors, anchors.memory_of(node))
-    for node in graph.nodes:
-        _weigh(anchors, node)
+    # What is stored changes the views of others, so it is settled when a round adds nothing.
+    settled = -1
+    while settled != len(anchors.stored):
+        settled = len(anchors.stored)
+        for node in graph.nodes:
+            if is_step(node):
+                for source in step_operands(node):
+                    _store_operand(anchors, node, source)
+            elif is_view(node):
+                _force(anchors, anchors.memory_of(node))
+        for node in graph.nodes:
+            _weigh(anchors, node)
     return anchors
 
 

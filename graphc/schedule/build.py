@@ -10,6 +10,7 @@ from graphc.ir.node import Node, make
 from graphc.ir.shape import TupleType
 from graphc.ops.routine import item_op
 from graphc.ops.scalar import copy as copy_op
+from graphc.ops.scalar import equal, not_equal
 from graphc.ops.source import constant_op, input_op
 from graphc.schedule.analysis import (
     DECLARED,
@@ -50,10 +51,11 @@ def schedule(graph: Graph) -> Schedule:
     """The schedule of a graph of primitive operations."""
     graph = _own_roots(graph)
     extra: set[Node] = set()
+    compared = _compared(graph)
     for _ in range(_ROUNDS):
         anchors = find_anchors(graph, extra)
         grouping = Grouping(graph, anchors)
-        more = (_shared_work(grouping, anchors) | _row_results(grouping, anchors)) - extra
+        more = (_shared_work(grouping, anchors, compared) | _row_results(grouping, anchors)) - extra
         if not more:
             break
         extra |= more
@@ -74,9 +76,24 @@ def _own_roots(graph: Graph) -> Graph:
     return graph.with_roots(list(roots))
 
 
-def _shared_work(grouping: Grouping, anchors: Anchors) -> set[Node]:
+def _compared(graph: Graph) -> set[Node]:
+    """Floats that are tested for equality, as the gradient of a maximum does.
+
+    Computed in two places they may be rounded in two ways, and then nothing equals the maximum.
+    """
+    found: set[Node] = set()
+    for node in graph.nodes:
+        if node.op in (equal, not_equal) and node.inputs[0].dtype.is_float:
+            for operand in node.inputs:
+                while operand.op.kind == "layout":
+                    operand = operand.inputs[0]
+                found.add(operand)
+    return found
+
+
+def _shared_work(grouping: Grouping, anchors: Anchors, compared: set[Node]) -> set[Node]:
     """Expensive values that several kernels, or several loops of one, would compute: they are
-    stored instead."""
+    stored instead. Those in `compared` are stored however cheap they are."""
     places: defaultdict[Node, set[tuple[Group, int]]] = defaultdict(set)
     for step in grouping.steps:
         if not isinstance(step, Group):
@@ -87,14 +104,13 @@ def _shared_work(grouping: Grouping, anchors: Anchors) -> set[Node]:
             for node, _ in anchor_demands(anchors, step, anchor):
                 if anchors.inlined(node) and node.ndim and node is not anchor:
                     places[node].add((step, loop))
-    heavy = _heavy(places, anchors)
+    heavy = _heavy(places, anchors) | {node for node in compared if node in places}
     shared = {node for node in heavy if len(places[node]) > 1}
     inside = {
         source for node in shared for source in node.inputs if places.get(source) == places[node]
     }
-    return {
-        node for node in shared - inside if node.op.kind in ("elementwise", "random", "indexing")
-    }
+    kinds = ("elementwise", "random", "indexing")
+    return {node for node in shared - (inside - compared) if node.op.kind in kinds}
 
 
 def _row_results(grouping: Grouping, anchors: Anchors) -> set[Node]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -83,7 +82,7 @@ class Instance:
         words[_STATUS] = 0
         words[_STEP] = step
         if self._run(self._start) != HALTED or words[_STATUS]:
-            raise failure(self.context, self.codes, self.segment.labels, 0)
+            raise failure(self.context, self.codes)
 
 
 def write_patches(table: np.ndarray, row: int, segment: Segment) -> int:
@@ -94,9 +93,7 @@ def write_patches(table: np.ndarray, row: int, segment: Segment) -> int:
     return row
 
 
-def failure(
-    context: np.ndarray, codes: Mapping[int, Failed], labels: list[Any], first_row: int
-) -> ExecutionError:
+def failure(context: np.ndarray, codes: Mapping[int, Failed]) -> ExecutionError:
     """The error that a run's context reports."""
     status, detail = int(context[Context.STATUS]), int(context[Context.DETAIL])
     failed = codes.get(status)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from graphc.errors import ExecutionError
+from graphc.ops.source import input_op
 from graphc.schedule.memory import ALIGNMENT, Life
 from graphc.schedule.schedule import Schedule
 from graphc.target.instance import Handles, aligned, failure, patch_count, write_patches
@@ -200,9 +202,23 @@ class LoopProgram:
         row = self._run(self.row)
         self.done = int(self.registers[self._global])
         if self.context[Context.STATUS]:
-            raise failure(self.context, self.codes, [], 0)
+            raise self._failure()
         self.row = row if row != HALTED else self.row
         return self.done
+
+    def _failure(self) -> ExecutionError:
+        """What the context reports, with the step and, for an input's index, the example."""
+        error = failure(self.context, self.codes)
+        step, per_epoch = self.done, self.plan.steps_per_epoch
+        where = f"step {step} (epoch {self.plan.first_epoch + step // per_epoch}"
+        failed = self.codes.get(int(self.context[Context.STATUS]))
+        if failed is not None and failed.node.op is input_op and failed.node.ndim == 1:
+            position = int(self.context[Context.DETAIL]) >> 32
+            example = self.order[step % per_epoch * self.plan.batch + position]
+            where += f", example {example} of the data"
+        known = type(error)(f"{where}): {error}")
+        known.located = True
+        return known
 
     def mark(self) -> tuple[int, int, np.ndarray, np.ndarray]:
         """The place that the loop has reached, to come back to with `reset`."""

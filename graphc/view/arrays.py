@@ -22,8 +22,8 @@ class ArrayComposition(Composition):
     def matmul(self, node: Node, operands: Operands) -> Phrase:
         """Two arrays multiplied; a vector is written as one, not as a matrix."""
         left, right = (
-            closed(p if self._is_vector(node, p) else self.operand(node, i, operands), self.style)
-            for i, p in enumerate(operands)
+            closed(p if _is_vector(source, p) else self.complete(source, p), self.style)
+            for source, p in zip(node.inputs, operands, strict=True)
         )
         core, shape, axes, sort = self._matrix_core(node, left, right)
         return Phrase(
@@ -35,10 +35,6 @@ class ArrayComposition(Composition):
             left.divisors + right.divisors,
             sort=sort,
         )
-
-    @staticmethod
-    def _is_vector(node: Node, phrase: Phrase) -> bool:
-        return node.ndim == 2 and phrase.axes in ((None, 0), (0, None)) and len(phrase.shape) == 1
 
     def _matrix_core(
         self, node: Node, left: Phrase, right: Phrase
@@ -130,10 +126,17 @@ class ArrayComposition(Composition):
     def solve(self, node: Node, operands: Operands) -> Phrase:
         """A right side that was a vector is written as one, and so is the solution."""
         right = operands[1]
-        if right.axes != (0, None) or len(right.shape) != 1:
+        if not _is_vector(node.inputs[1], right) or right.axes != (0, None):
             return self.whole(node, operands)
         parts = [render(self.operand(node, 0, operands), self.style), render(right, self.style)]
         return Phrase((self.fill(node, parts),), right.shape, right.axes)
+
+
+def _is_vector(node: Node, phrase: Phrase) -> bool:
+    """Whether a matrix is written as the vector that all its rows, or all its columns, are."""
+    if len(phrase.shape) != 1 or phrase.axes not in ((None, 0), (0, None)):
+        return False
+    return phrase.shape[0] == node.shape[phrase.axes.index(0)]
 
 
 def _same_but_for_ones(old: Shape, new: Shape) -> list[int | None] | None:

@@ -59,8 +59,8 @@ def atom(text: str, shape: Shape = (), level: int = ATOM) -> Phrase:
 
 def render(phrase: Phrase, style: TextStyle) -> Part:
     """The phrase in one piece, without what its axes still ask for."""
-    top = (*phrase.scalars, *phrase.core) if phrase.is_scalar else phrase.scalars
-    core = () if phrase.is_scalar else phrase.core
+    core = phrase.mask if phrase.mask and phrase.scalars else phrase.core
+    top, core = ((*phrase.scalars, *core), ()) if phrase.is_scalar else (phrase.scalars, core)
     part = style.fraction(list(top), list(core), list(phrase.divisors), list(phrase.over))
     return (f"-{style.at_least(PRODUCT, part)}", SUM) if phrase.negative else part
 

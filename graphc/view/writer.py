@@ -77,7 +77,7 @@ class Writer(ArrayComposition):
         symbols = tuple(part for phrase in scalars if not phrase.number for part in phrase.core)
         factors = (*numbers, *left.scalars, *right.scalars, *symbols)
         cores = [phrase for phrase in loose if phrase not in scalars and phrase.core]
-        core = self._joined(cores, alone=not factors)
+        core = self._joined(cores)
         return Phrase(
             core.core,
             shape,
@@ -91,13 +91,10 @@ class Writer(ArrayComposition):
             mask=core.mask,
         )
 
-    def _joined(self, factors: Sequence[Phrase], alone: bool) -> Phrase:
+    def _joined(self, factors: Sequence[Phrase]) -> Phrase:
         """The cores of up to two factors multiplied element by element."""
-        if not factors:
-            return Phrase()
-        if len(factors) == 1:
-            (only,) = factors
-            return only if alone or not only.mask else Phrase(only.mask)
+        if len(factors) < 2:
+            return factors[0] if factors else Phrase()
         # A condition comes last: where it holds, the rest counts.
         factors = sorted(factors, key=lambda phrase: bool(phrase.mask))
         parts = [(phrase.mask or phrase.core)[0] for phrase in factors]

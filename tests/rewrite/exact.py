@@ -1,6 +1,7 @@
 """The truth: graphs evaluated with 60 digits by mpmath, from the operations' own formulas.
 
-Where mathematics defines no finite real number (log of a negative, 0 / 0, an infinite input), the truth is nan.
+Where mathematics defines no finite real number (log of a negative, 0 / 0, an infinite input), the
+truth is nan.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def _lift(array: Any) -> np.ndarray:
 
 
 def truth(root: Node, feed: Mapping[Node, np.ndarray]) -> np.ndarray:
-    """The exact value of a node, as an array of mpmath numbers (or of integers and truth values)."""
+    """The exact value of a node: an array of mpmath numbers, or of integers or truth values."""
     sizes = bind_sizes([(node, np.shape(value)) for node, value in feed.items()])
     known: dict[Node, np.ndarray] = {node: _lift(value) for node, value in feed.items()}
     with mpmath.workdps(DIGITS):

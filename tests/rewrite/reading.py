@@ -1,7 +1,7 @@
 """Reads the pairs of tests/rewrites: `rule: expression => expression`, with a small infix language.
 
-An expression is Python's syntax over an allow-list: the names below, numbers, arithmetic, comparisons and calls of
-operations. Nothing is evaluated as Python.
+An expression is Python's syntax over an allow-list: the names below, numbers, arithmetic,
+comparisons and calls of operations. Nothing is evaluated as Python.
 """
 
 from __future__ import annotations
@@ -55,9 +55,15 @@ def names() -> dict[str, Node]:
     known |= {name: gx.input(name, ()) for name in ("r", "s")}
     known |= {"row": gx.input("row", (4,)), "column": gx.input("column", ("n", 1))}
     known |= {"A": gx.input("A", (4, 3)), "B": gx.input("B", ("n", 3))}
-    known |= {"t": gx.input("t", ("n",), dtype="int64"), "i": gx.input("i", ("n", 4), dtype="int32")}
+    known |= {
+        "t": gx.input("t", ("n",), dtype="int64"),
+        "i": gx.input("i", ("n", 4), dtype="int32"),
+    }
     known |= {name: gx.input(name, ("n", 4), dtype="bool") for name in ("c", "d")}
-    return known | {"n": size("n", "float32"), "n4": size(4 * gx.input("_", ("n",)).shape[0], "float32")}
+    return known | {
+        "n": size("n", "float32"),
+        "n4": size(4 * gx.input("_", ("n",)).shape[0], "float32"),
+    }
 
 
 def read(text: str) -> Node:

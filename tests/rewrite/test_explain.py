@@ -18,7 +18,11 @@ def test_why_names_the_rules_and_the_line() -> None:
     x = gx.input("x")
     y = simplify(gx.log(1 + gx.exp(-x)))
     reasons = gx.why(y)
-    assert [step.rule for step in reasons.steps] == ["operand_order", "log1p_from_log", "softplus_from_log1p"]
+    assert [step.rule for step in reasons.steps] == [
+        "operand_order",
+        "log1p_from_log",
+        "softplus_from_log1p",
+    ]
     assert reasons.steps[-1].before == "log1p(exp(-x))"
     assert reasons.steps[-1].after == "softplus(-x)"
     assert str(reasons).startswith("softplus(-x):\n")

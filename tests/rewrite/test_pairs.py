@@ -1,7 +1,7 @@
 """Every rule by example: the pairs of tests/rewrites, as graphs and as numbers.
 
-Protects: what each rule makes; that it can be switched off; and that what it makes is at least as near the truth as
-what was written, on inputs chosen to break it.
+Protects: what each rule makes; that it can be switched off; and that what it makes is at least as
+near the truth as what was written, on inputs chosen to break it.
 """
 
 from __future__ import annotations
@@ -105,7 +105,10 @@ def test_pair_as_numbers(pair: Pair) -> None:
         np.testing.assert_array_equal(old, new)
         return
     exact = truth(before, feed)
-    known = np.vectorize(lambda v: bool(mpmath.isfinite(v) and abs(v) < FLOAT.max), otypes=[bool])(exact)
+    known = np.vectorize(lambda v: bool(mpmath.isfinite(v) and abs(v) < FLOAT.max), otypes=[bool])(
+        exact
+    )
+    assert known.any()
     size = np.abs(np.where(known, exact, 0).astype(float))
     if moderate:  # reordered sums: an error is measured against the largest summand
         size = size + float(np.max(np.abs(old[np.isfinite(old)]), initial=1))

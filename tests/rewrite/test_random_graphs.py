@@ -59,7 +59,9 @@ def test_random_programs(seed: int) -> None:
     case = random_case(random.Random(seed), steps=12)
     roots = [*case.outputs, *case.updates.values()]
     carried = [n for n in topological(roots) if n.op.name in ("param", "state")]
-    feeds = [{n: w.values[n] for n in (*case.inputs, *carried) if n in w.values} for w in case.worlds]
+    feeds = [
+        {n: w.values[n] for n in (*case.inputs, *carried) if n in w.values} for w in case.worlds
+    ]
     check(roots, feeds, case.inputs)
 
 
@@ -81,8 +83,9 @@ def softmax_from_exp(node: Node) -> Node:
 STEPS: tuple[Callable[[Node, Node], Node], ...] = (
     lambda p, q: p + q, lambda p, q: p - q, lambda p, q: p * q, lambda p, q: p / (1 + gx.exp(q)),
     lambda p, _: gx.exp(p), lambda p, _: 1 - gx.sigmoid(p), lambda p, _: gx.sigmoid(p),
-    lambda p, _: gx.sigmoid(-p), lambda p, _: 1 / (1 + gx.exp(-p)), lambda p, _: gx.log(1 + gx.exp(p)),
-    lambda p, _: gx.softplus(p), lambda p, _: -p, lambda p, _: 2 * p, lambda p, _: p * -0.5,
+    lambda p, _: gx.sigmoid(-p), lambda p, _: 1 / (1 + gx.exp(-p)),
+    lambda p, _: gx.log(1 + gx.exp(p)), lambda p, _: gx.softplus(p), lambda p, _: -p,
+    lambda p, _: 2 * p, lambda p, _: p * -0.5,
     lambda p, _: 0.1 * p, lambda p, _: p / 5, lambda p, _: 1 - p, lambda p, _: p**2,
     lambda p, _: gx.softmax(wide(p)), lambda p, _: softmax_from_exp(p),
     lambda p, _: gx.log(gx.sigmoid(p)), lambda p, _: gx.log(gx.softmax(wide(p))),
@@ -95,7 +98,9 @@ STEPS: tuple[Callable[[Node, Node], Node], ...] = (
 @settings(max_examples=150)
 @given(
     st.lists(
-        st.tuples(st.sampled_from(STEPS), st.integers(0, 8), st.integers(0, 8)), min_size=2, max_size=10
+        st.tuples(st.sampled_from(STEPS), st.integers(0, 8), st.integers(0, 8)),
+        min_size=2,
+        max_size=10,
     ),
     st.booleans(),
 )

@@ -1,6 +1,6 @@
 """The normaliser of sums of products: what it must leave alone, and what it finds.
 
-Protects float arithmetic that is written on purpose, and infinities and nans on their way to the result.
+Protects float arithmetic that is written on purpose, and infinities and nans on their way out.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def test_nan_reaches_the_result() -> None:
 def test_like_terms_factors_and_identities(
     before: Callable[[], Node], after: Callable[[], Node] | None
 ) -> None:
-    """What the normaliser finds, and (None) that a zero factor or a written cancellation stops it."""
+    """What the normaliser finds, and (None) that a factor 0 or a written cancellation stops it."""
     result = simplify(before())
     if after is None:
         assert "sum_of_products" not in rules(before())
