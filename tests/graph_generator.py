@@ -487,6 +487,20 @@ def indexing(b: GraphBuilder) -> Made:
     return gx.one_hot(labels, b.pick.choice((3, 4)), b.dtype), True
 
 
+def algebra(b: GraphBuilder) -> Made:
+    """Sums, products and quotients of a few terms that occur again and again."""
+    x, y = b.float_node(), b.float_node()
+    b.require(x, lambda v: abs(v - 2) > 0.2)
+    terms = [x - 2, 2 - x, y, -y, x, gx.const(b.pick.choice((2.0, -0.5, 3.0)), x.dtype)]
+    for _ in range(b.pick.randrange(3, 8)):
+        first, second = b.pick.choice(terms), b.pick.choice(terms)
+        kind = b.pick.choice(("add", "subtract", "multiply", "multiply", "divide", "divide"))
+        if kind == "divide":
+            second = b.pick.choice(terms[:2])
+        terms.append(getattr(gx, kind)(first, second))
+    return terms[-1], False
+
+
 def softmaxes(b: GraphBuilder) -> Made:
     x = b.float_node(1)
     axis = b.pick.randrange(-x.ndim, x.ndim)
@@ -552,7 +566,7 @@ def index_ramp(b: GraphBuilder) -> Made:
 ACTIONS: tuple[tuple[Callable[[GraphBuilder], Any], float], ...] = (
     (unary, 5), (binary, 6), (with_number, 3), (compare, 1), (logic, 0.5), (choose, 1.5), (convert, 1.5),
     (reduce, 5), (layout_step, 5), (matmul, 2), (chain, 0.7), (indexing, 2), (softmaxes, 1.5), (routine, 0.5),
-    (draw, 0.4), (dropout, 0.4), (normalize, 1), (leaf, 1.5), (constant, 0.5), (index_ramp, 0.3),
+    (algebra, 1.5), (draw, 0.4), (dropout, 0.4), (normalize, 1), (leaf, 1.5), (constant, 0.5), (index_ramp, 0.3),
 )  # fmt: skip
 
 

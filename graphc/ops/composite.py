@@ -249,8 +249,8 @@ def softmax_cross_entropy(logits: object, labels: object) -> Node:
 def sigmoid_cross_entropy(logits: object, targets: object) -> Node:
     """-t log(sigmoid(z)) - (1 - t) log(1 - sigmoid(z)), elementwise, in nats, for t in [0, 1].
 
-    Written softplus(z) - t z, which neither overflows nor takes log(0); its derivative is
-    sigmoid(z) - t.
+    Computed as max(z, 0) - t z + log(1 + exp(-|z|)), in this order, which neither overflows nor
+    takes log(0) nor cancels where the loss is tiny; its derivative is sigmoid(z) - t.
     """
     z, t = as_nodes((logits, targets))
     if not t.dtype.is_float:
@@ -269,11 +269,16 @@ def _sigmoid_infer(inputs: tuple[Node, ...], attrs: Attributes) -> TensorType:
     return z.tensor
 
 
+def _sigmoid_expand(node: Node) -> Node:
+    z, t = node.inputs
+    return scalar.relu(z) - t * z + scalar.softplus(-abs(z))
+
+
 sigmoid_cross_entropy_op = _composite(
     "sigmoid_cross_entropy", _sigmoid_infer,
-    lambda attrs, z, t: np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))) - t * z,
+    lambda attrs, z, t: np.maximum(z, 0) - t * z + np.log1p(np.exp(-np.abs(z))),
     lambda node, g: [g * (scalar.sigmoid(node.inputs[0]) - node.inputs[1]), -g * node.inputs[0]],
-    lambda node: scalar.softplus(node.inputs[0]) - node.inputs[1] * node.inputs[0],
+    _sigmoid_expand,
     Notation(
         "cross_entropy(σ({0}), {1})", r"\operatorname{CE}\left(\sigma\left({0}\right), {1}\right)",
         ATOM

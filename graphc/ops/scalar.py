@@ -105,11 +105,13 @@ sqrt = elementwise(
 )  # fmt: skip
 sin = elementwise(
     "sin", lambda sp, x: sp.sin(x), derivative=lambda x, y: cos(x), reference=np.sin,
-    notation=_function("sin", r"\sin"), primitive=True, doc="the sine of x radians",
+    notation=_function("sin", r"\sin"), primitive=True,
+    doc="the sine of x radians; compiled code gives nan beyond |x| = 1e14",
 )  # fmt: skip
 cos = elementwise(
     "cos", lambda sp, x: sp.cos(x), derivative=lambda x, y: -sin(x), reference=np.cos,
-    notation=_function("cos", r"\cos"), primitive=True, doc="the cosine of x radians",
+    notation=_function("cos", r"\cos"), primitive=True,
+    doc="the cosine of x radians; compiled code gives nan beyond |x| = 1e14",
 )  # fmt: skip
 tanh = elementwise(
     "tanh", lambda sp, x: sp.tanh(x), derivative=lambda x, y: 1 - square(y), reference=np.tanh,

@@ -75,7 +75,8 @@ def _brief(node: Node, levels: int) -> tuple[str, int]:
 
 def record(rule: str, before: Node, after: Node) -> Step:
     """Enter in the log that `rule` made `after` from `before`."""
-    step = Step(rule, brief(before), brief(after), before.sites)
+    levels = _LEVELS - 1  # a step shows two expressions on one line
+    step = Step(rule, brief(before, levels), brief(after, levels), before.sites)
     if after.inputs and after not in _history:
         earlier: dict[Step, None] = {}
         for node in (*before.inputs, before):

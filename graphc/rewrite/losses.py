@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graphc.ir.node import Node
 from graphc.ops import composite, indexing, reduction, scalar
-from graphc.ops.layout import reshape
+from graphc.ops.layout import broadcast_to, reshape
 from graphc.rewrite.facts import number
 from graphc.rewrite.rule import Context, Rule, rewrite_node
 
@@ -83,13 +83,35 @@ def _logsumexp_less_picked(node: Node, _: Context) -> Node | None:
 
 def _binary(node: Node, _: Context) -> Node | None:
     for sign, (gate, product) in ((1, node.inputs), (-1, node.inputs[::-1])):
-        if gate.op is not scalar.softplus or product.op is not scalar.multiply:
-            continue
-        (logits,) = gate.inputs
-        for source, target in (product.inputs, product.inputs[::-1]):
-            if source is logits and target.shape == logits.shape and number(target) is None:
-                losses = composite.sigmoid_cross_entropy(logits, target)
+        if gate.op is scalar.softplus:
+            losses = _binary_cross_entropy(gate.inputs[0], product)
+            if losses is not None:
                 return losses if sign == 1 else -losses
+    return None
+
+
+def _binary_cross_entropy(logits: Node, product: Node) -> Node | None:
+    """The loss of logits and t, from a product t * logits."""
+    if product.op is not scalar.multiply or product.shape != logits.shape:
+        return None
+    for source, target in (product.inputs, product.inputs[::-1]):
+        if source is logits and number(target) is None:
+            return composite.sigmoid_cross_entropy(logits, broadcast_to(target, logits.shape))
+    return None
+
+
+def _binary_in_parts(node: Node, _: Context) -> Node | None:
+    for gate, difference in (node.inputs, node.inputs[::-1]):
+        if gate.op is not scalar.softplus or difference.op is not scalar.subtract:
+            continue
+        positive, product = difference.inputs
+        logits = positive.inputs[0] if positive.inputs else positive
+        zero = positive.op is scalar.maximum and number(positive.inputs[1]) == 0
+        small = scalar.negative(scalar.absolute(logits))
+        if (zero or positive.op is scalar.relu) and gate.inputs[0] is small:
+            losses = _binary_cross_entropy(logits, product)
+            if losses is not None:
+                return losses
     return None
 
 
@@ -149,6 +171,15 @@ RULES: tuple[Rule, ...] = (
         "sigmoid_cross_entropy(z, t)",
         (scalar.subtract,),
         _binary,
-        condition="z and t have one shape, t is no constant",
+        condition="t is no constant",
+    ),
+    rewrite_node(
+        "binary_cross_entropy_in_parts",
+        PHASE,
+        "relu(z) - t * z + log(1 + exp(-|z|))",
+        "sigmoid_cross_entropy(z, t)",
+        (scalar.add,),
+        _binary_in_parts,
+        condition="t is no constant; maximum(z, 0) too",
     ),
 )

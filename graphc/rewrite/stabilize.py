@@ -166,15 +166,6 @@ LOGARITHMS: tuple[Rule, ...] = (
     rewrite_pattern(
         "softplus_from_maximum", PHASE, maximum(x, 0) + softplus(-absolute(x)), softplus(x)
     ),
-    rewrite_pattern(
-        "softplus_from_relu_less", PHASE, relu(x) - y + softplus(-absolute(x)), softplus(x) - y
-    ),
-    rewrite_pattern(
-        "softplus_from_maximum_less",
-        PHASE,
-        maximum(x, 0) - y + softplus(-absolute(x)),
-        softplus(x) - y,
-    ),
 )
 
 SOFTMAX: tuple[Rule, ...] = (

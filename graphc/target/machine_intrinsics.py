@@ -203,9 +203,11 @@ def _c_function(name: str, arguments: int, linux_only: bool = False) -> Callable
 
 
 sched_yield = _c_function("sched_yield", 0)
+clock_gettime = _c_function("clock_gettime", 2)
+sleep_microseconds = _c_function("usleep", 1)
 mutex_lock = _c_function("pthread_mutex_lock", 1)
 mutex_unlock = _c_function("pthread_mutex_unlock", 1)
-condition_broadcast = _c_function("pthread_cond_broadcast", 1)
+condition_signal = _c_function("pthread_cond_signal", 1)
 condition_wait = _c_function("pthread_cond_wait", 2)
 current_processor = _c_function("sched_getcpu", 0, linux_only=True)
 get_affinity = _c_function("sched_getaffinity", 3, linux_only=True)

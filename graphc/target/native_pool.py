@@ -15,8 +15,9 @@ from graphc.target.machine_intrinsics import (
     atomic_store,
     call_kernel,
     call_part,
+    clock_gettime,
     compare_exchange,
-    condition_broadcast,
+    condition_signal,
     condition_wait,
     copy_bytes,
     current_processor,
@@ -28,12 +29,15 @@ from graphc.target.machine_intrinsics import (
     pause,
     sched_yield,
     set_affinity,
+    sleep_microseconds,
     store_word,
 )
 
 # Numba reads plain module integers faster than members of an enumeration.
 GEMM = int(Opcode.GEMM)
 STATUS, DETAIL = 8 * int(Context.STATUS), 8 * int(Context.DETAIL)
+
+NAPS = 1
 
 # Byte offsets of the frame that a caller hands over: what a run works on.
 TABLE, ROWS, REGISTERS, CONTEXT, POOL, IN_PARALLEL = range(0, 48, 8)
@@ -87,9 +91,8 @@ def work(pool: Any, slot: Any, unused: Any) -> None:
 
 
 @part
-def nothing_new(pool: Any, seen: Any) -> Any:
-    gate = atomic_load(pool + at.GATE)
-    return gate & at.OPEN == 0 or gate >> at.GENERATION_SHIFT == seen
+def generation(pool: Any) -> Any:
+    return atomic_load(pool + at.GATE) >> at.GENERATION_SHIFT
 
 
 @part
@@ -125,7 +128,7 @@ def sleep(pool: Any, record: Any, seen: Any) -> None:
     mutex_lock(mutex)
     # First be counted, then look again; the caller opens, then counts. One of the two notices.
     atomic_add(pool + at.SLEEPERS, 1)
-    while nothing_new(pool, seen) and atomic_load(pool + at.STOP) == 0:
+    while generation(pool) == seen and atomic_load(pool + at.STOP) == 0:
         condition_wait(load_word(pool + at.CONDITION), mutex)
     atomic_add(pool + at.SLEEPERS, -1)
     mutex_unlock(mutex)
@@ -140,49 +143,100 @@ def worker(record: Any) -> Any:
     slot = load_word(record + 8)
     seen = 0
     waited = 0
+    spins = at.SPINS
     while atomic_load(pool + at.STOP) == 0:
         gate = atomic_load(pool + at.GATE)
         if gate & at.OPEN == 0 or gate >> at.GENERATION_SHIFT == seen:
             waited += 1
-            if waited < at.SPINS:
+            if waited < spins:
                 pause()
-            elif waited < at.SPINS + at.YIELDS:
+            elif waited < spins + spins // at.SPINS_PER_YIELD:
                 sched_yield()
             else:
+                # A region that was closed before this thread came must not wake it again.
+                seen = gate >> at.GENERATION_SHIFT
                 sleep(pool, record, seen)
                 waited = 0
-        elif slot >= atomic_load(pool + at.CHUNKS):
-            seen = gate >> at.GENERATION_SHIFT  # fewer chunks than threads
+                spins = max(spins >> 1, at.FEWEST_SPINS)
+        elif (gate & at.ACTIVE_MASK) + 1 >= atomic_load(pool + at.THREADS):
+            seen = gate >> at.GENERATION_SHIFT  # enough are there
         elif compare_exchange(pool + at.GATE, gate, gate + 1):
             seen = gate >> at.GENERATION_SHIFT
             call_part(load_word(pool + at.WORK), pool, slot, 0)
             atomic_add(pool + at.GATE, -1)
             leave_caller(pool, record)
             waited = 0
+            spins = at.SPINS
     return 0
 
 
 @part
-def open_gate(pool: Any) -> None:
-    generation = (atomic_load(pool + at.GATE) >> at.GENERATION_SHIFT) + 1
-    generation = max(generation & at.GENERATION_MASK, 1)
-    atomic_store(pool + at.GATE, (generation << at.GENERATION_SHIFT) | at.OPEN)
-    if atomic_load(pool + at.SLEEPERS) != 0:
-        mutex_lock(load_word(pool + at.MUTEX))
-        condition_broadcast(load_word(pool + at.CONDITION))
-        mutex_unlock(load_word(pool + at.MUTEX))
+def now(pool: Any) -> Any:
+    """Nanoseconds; asked by the caller that has the pool."""
+    clock_gettime(at.MONOTONIC, pool + at.CLOCK)
+    return load_word(pool + at.CLOCK) * 1_000_000_000 + load_word(pool + at.CLOCK + 8)
 
 
 @part
-def close_gate(pool: Any) -> None:
-    atomic_add(pool + at.GATE, -at.OPEN)
+def open_gate(pool: Any) -> None:
+    number = max((generation(pool) + 1) & at.GENERATION_MASK, 1)
+    atomic_store(pool + at.GATE, (number << at.GENERATION_SHIFT) | at.OPEN)
+    asleep = atomic_load(pool + at.SLEEPERS)
+    if asleep != 0:
+        missing = load_word(pool + at.THREADS) - 1 - (load_word(pool + at.WORKERS) - asleep)
+        if missing > 0:
+            mutex_lock(load_word(pool + at.MUTEX))
+            for _ in range(missing):
+                condition_signal(load_word(pool + at.CONDITION))
+            mutex_unlock(load_word(pool + at.MUTEX))
+
+
+@part
+def back_off(pool: Any, waited: Any, time: Any) -> None:
+    """Let a thread rest for a while: the processors do not suffice for all of them."""
+    last = load_word(pool + at.FEWER_FOR)
+    length = at.SHORTEST_BACKOFF * waited
+    if time - load_word(pool + at.FEWER_UNTIL) < last:
+        length = min(max(length, 2 * last), at.LONGEST_BACKOFF * waited)
+    store_word(pool + at.FEWER_FOR, length)
+    store_word(pool + at.FEWER_UNTIL, time + length)
+    store_word(pool + at.FEWER, load_word(pool + at.THREADS) - 1)
+
+
+@part
+def close_gate(pool: Any, opened: Any) -> None:
+    if atomic_add(pool + at.GATE, -at.OPEN) & at.ACTIVE_MASK == 0:
+        return
+    start = now(pool)
+    limit = at.PATIENCE * (start - opened) + at.LEAST_PATIENCE
     waited = 0
     while atomic_load(pool + at.GATE) & at.ACTIVE_MASK != 0:
         waited += 1
         if waited < at.SPINS:
             pause()
+        elif NAPS and now(pool) - start > limit:
+            # A processor that is idle is given the thread that waits for one.
+            sleep_microseconds(at.NAP)
         else:
             sched_yield()
+    time = now(pool)
+    if time - start > limit:
+        back_off(pool, time - start, time)
+
+
+@part
+def threads_for(pool: Any, chunks: Any, time: Any) -> Any:
+    """How many threads a region is opened for."""
+    threads = load_word(pool + at.WORKERS) + 1
+    if time < load_word(pool + at.FEWER_UNTIL):
+        threads = min(threads, load_word(pool + at.FEWER))
+    return min(threads, chunks)
+
+
+@part
+def run_alone(pool: Any, row: Any, chunks: Any, context: Any) -> None:
+    for chunk in range(chunks):
+        run_chunk(pool, row, chunk, context)
 
 
 def launch(frame: Any, row: Any, chunks: Any) -> None:
@@ -190,20 +244,25 @@ def launch(frame: Any, row: Any, chunks: Any) -> None:
     pool = load_word(frame + POOL)
     context = load_word(frame + CONTEXT)
     wanted = load_word(frame + IN_PARALLEL) != 0 and load_word(pool + at.WORKERS) != 0
-    if wanted and compare_exchange(pool + at.BUSY, 0, 1):
+    if not wanted or not compare_exchange(pool + at.BUSY, 0, 1):
+        run_alone(pool, row, chunks, context)
+        return
+    opened = now(pool)
+    threads = threads_for(pool, chunks, opened)
+    if threads > 1:
         store_word(pool + at.ROW, row)
         store_word(pool + at.CHUNKS, chunks)
+        store_word(pool + at.THREADS, threads)
         store_word(pool + at.CALLER_CONTEXT, context)
         store_word(pool + at.CALLER_PROCESSOR, current_processor())
         store_word(pool + at.FAILED_CHUNK, chunks)
         store_word(pool + at.NEXT, 0)
         open_gate(pool)
         call_part(load_word(pool + at.WORK), pool, 0, 0)
-        close_gate(pool)
+        close_gate(pool, opened)
         if load_word(pool + at.FAILED_CHUNK) < chunks:
             store_word(context + STATUS, load_word(pool + at.FAILURE_STATUS))
             store_word(context + DETAIL, load_word(pool + at.FAILURE_DETAIL))
-        atomic_store(pool + at.BUSY, 0)
-    else:
-        for chunk in range(chunks):
-            run_chunk(pool, row, chunk, context)
+    atomic_store(pool + at.BUSY, 0)
+    if threads < 2:
+        run_alone(pool, row, chunks, context)

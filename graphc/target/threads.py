@@ -21,6 +21,7 @@ import ctypes
 import os
 import signal
 import threading
+import time
 import warnings
 from collections.abc import Callable
 
@@ -36,8 +37,8 @@ SET_BLAS_THREADS, GET_BLAS_THREADS = 56, 64
 WORKERS, STOP, MUTEX, CONDITION = 72, 80, 88, 96
 GATE = 1 * LINE
 NEXT = 2 * LINE
-ROW, CHUNKS, CALLER_CONTEXT, CALLER_PROCESSOR = (3 * LINE + 8 * word for word in range(4))
-BUSY = 4 * LINE
+ROW, CHUNKS, CALLER_CONTEXT, CALLER_PROCESSOR, THREADS = (3 * LINE + 8 * w for w in range(5))
+BUSY, FEWER_UNTIL, FEWER_FOR, FEWER, CLOCK = (4 * LINE + 8 * word for word in range(5))
 SLEEPERS = 5 * LINE
 FAILURE_LOCK, FAILED_CHUNK = 6 * LINE, 6 * LINE + 8
 FAILURE_STATUS, FAILURE_DETAIL = 6 * LINE + 16, 6 * LINE + 24
@@ -47,18 +48,32 @@ CONTEXTS = 10 * LINE  # a private context for each thread
 CONTEXT_STRIDE = 2 * LINE
 
 MAX_THREADS = 256
-_CHANGING = (WORKERS, STOP, GATE, NEXT, BUSY, SLEEPERS, FAILURE_LOCK, BLAS_LOCK, BLAS_USERS)
+_CHANGING = (
+    WORKERS, STOP, GATE, NEXT, BUSY, FEWER_UNTIL, FEWER_FOR, SLEEPERS, FAILURE_LOCK, BLAS_LOCK,
+    BLAS_USERS,
+)  # fmt: skip
 
 # The gate: how many workers are inside, whether they may enter, and the number of the region.
 ACTIVE_MASK, OPEN, GENERATION_SHIFT, GENERATION_MASK = 0xFFFF, 0x10000, 32, 0x3FFFFFFF
 
 SPINS = 5_000  # a few hundred microseconds: regions of one step follow each other faster
-YIELDS = 1_000  # then about as long giving way, then sleep
+SPINS_PER_YIELD = 5  # then about as long giving way, then sleep
+FEWEST_SPINS = 500  # of a thread that was woken several times and always came too late
+
+# A caller that has waited for the others at the end of a region longer than this many times its
+# own part in it, and this many nanoseconds, waits for one that the system does not run.
+PATIENCE, LEAST_PATIENCE = 2, 50_000
+# For so many times what the wait took there is one thread fewer; twice as long each time that it
+# happens again soon, so a busy machine costs some per cent and not every other region.
+SHORTEST_BACKOFF, LONGEST_BACKOFF = 4, 64
+NAP = 50  # microseconds
 
 # A worker's record: the pool, its slot, and two sets of processors for `sched_setaffinity`.
 MASK_BYTES = 128
 ALLOWED, ELSEWHERE = 16, 16 + MASK_BYTES
 RECORD_BYTES = ELSEWHERE + MASK_BYTES
+
+MONOTONIC = time.CLOCK_MONOTONIC
 
 assert CONTEXT_WORDS * 8 <= CONTEXT_STRIDE
 

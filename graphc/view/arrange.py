@@ -146,13 +146,14 @@ class _Arranger:
         self.result = Arrangement(order=walk(self.roots, known))
         self.writer = Writer(TextStyle())
         self.phrases: dict[Node, Phrase] = {}
+        for node in self.result.order:  # before names are made up, which must not be these
+            if self._is_leaf(node):
+                self._leaf(node)
 
     def run(self) -> Arrangement:
         shared = self._shared()
         for node in self.result.order:
-            if self._is_leaf(node):
-                self._leaf(node)
-            else:
+            if node not in self.phrases:
                 self._compose(node)
             if node in self.roots:
                 self._root(node)

@@ -22,8 +22,8 @@ class ArrayComposition(Composition):
     def matmul(self, node: Node, operands: Operands) -> Phrase:
         """Two arrays multiplied; a vector is written as one, not as a matrix."""
         left, right = (
-            closed(p if _is_vector(source, p) else self.complete(source, p), self.style)
-            for source, p in zip(node.inputs, operands, strict=True)
+            closed(self._factor(source, p, side), self.style)
+            for side, (source, p) in enumerate(zip(node.inputs, operands, strict=True))
         )
         core, shape, axes, sort = self._matrix_core(node, left, right)
         return Phrase(
@@ -35,6 +35,15 @@ class ArrayComposition(Composition):
             left.divisors + right.divisors,
             sort=sort,
         )
+
+    def _factor(self, node: Node, phrase: Phrase, side: int) -> Phrase:
+        """An operand of a matrix product: a vector, or else a matrix with all its axes."""
+        if _is_vector(node, phrase):
+            return phrase
+        if phrase.is_scalar and node.ndim == 2 and node.shape[side] == 1:
+            ones = exact(phrase, (node.shape[1 - side],), self.style)
+            return replace(ones, axes=(0, None) if side else (None, 0))
+        return self.complete(node, phrase)
 
     def _matrix_core(
         self, node: Node, left: Phrase, right: Phrase

@@ -155,9 +155,11 @@ def _vertex(node: Node, name: str, unique: Names, operation: str) -> Vertex:
 def _operation(node: Node, folded: Mapping[Node, Phrase], writer: Writer) -> str:
     """An operation's sign or name, with the scalars that are folded into it."""
     style, notation = writer.style, node.op.notation
+    if node in folded:
+        return render(folded[node], style)[0]
     if notation is None or node.op is layout.transpose_op:
         return node.op.name
-    if node in folded or any(source_node in folded for source_node in node.inputs):
+    if any(source_node in folded for source_node in node.inputs):
         operands = [folded.get(s) or atom(_OPERAND, node_shape(s)) for s in node.inputs]
         text = render(writer.compose(node, operands), style)[0].replace(" * ", " × ")
         return text if len(text) <= _LONGEST else node.op.name
