@@ -14,6 +14,7 @@ import graphc as gx
 from graphc.ir.node import Node, make
 from graphc.ir.op import REGISTRY
 from graphc.ops import layout, routine, scalar
+from graphc.ops.indexing import checked_op
 from graphc.schedule.contract import product_op
 
 Arrays = list[np.ndarray]
@@ -166,6 +167,10 @@ def _cases() -> dict[str, Case]:
         "take": Case(gx.take, ((4, 2), (3,)), lambda x, i: x[i], exact={1: np.array([3, 0, 3])}),
         "scatter_add": Case(lambda v, i: gx.scatter_add(v, i, 5), ((3, 2), (3,)), _scatter,
         exact={1: np.array([3, 0, 3])}),
+        "checked_index": Case(
+            lambda t: make(checked_op, (t,), length=4), ((3,),), lambda t: t, exact={0: _LABELS},
+            smooth=False,
+        ),
         "one_hot": Case(lambda t: gx.one_hot(t, 4, "float64"), ((3,),), lambda t: np.eye(4)[t],
         exact={0: _LABELS}, smooth=False),
         "solve": Case(gx.solve, ((3, 3), (3, 2)), np.linalg.solve, (well_conditioned, anywhere)),

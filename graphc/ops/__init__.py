@@ -77,7 +77,7 @@ min = at_user_line(reduction.min)
 mean = at_user_line(reduction.mean)
 argmax = at_user_line(reduction.argmax)
 argmin = at_user_line(reduction.argmin)
-one_hot = at_user_line(reduction.one_hot)
+one_hot = at_user_line(indexing.one_hot)
 
 matmul = at_user_line(contraction.matmul)
 pick = at_user_line(indexing.pick)

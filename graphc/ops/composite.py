@@ -20,9 +20,9 @@ from graphc.ir.node import Node, make
 from graphc.ir.op import ATOM, Attributes, Notation, Op, VectorJacobian, register
 from graphc.ir.shape import TensorType, normalize_axes, normalize_axis, shape_text
 from graphc.ops.elementwise import cast, cast_together
-from graphc.ops.indexing import check_range, pick
+from graphc.ops.indexing import check_range, one_hot, pick
 from graphc.ops.layout import expand_dims, reshape
-from graphc.ops.reduction import one_hot, reduced_shape, reduction_latex, reduction_text
+from graphc.ops.reduction import reduced_shape, reduction_latex, reduction_text
 from graphc.ops.source import as_node, as_nodes
 
 

@@ -8,14 +8,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+import graphc.ops.scalar as scalar
 from graphc.errors import DTypeError, IndexRangeError, ShapeError
-from graphc.ir.dim import Dim, product
+from graphc.ir.dim import Dim, as_dim, product
+from graphc.ir.dtype import as_dtype, int64
 from graphc.ir.node import Node, make
 from graphc.ir.op import ATOM, Attributes, Notation, Op, VectorJacobian, register
 from graphc.ir.shape import TensorType, as_shape, shape_text
+from graphc.ops.elementwise import cast
 from graphc.ops.layout import expand_dims, reshape
-from graphc.ops.reduction import one_hot
-from graphc.ops.source import as_node
+from graphc.ops.source import as_node, ramp
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -52,6 +54,58 @@ def _op(
     op = IndexingOp(name, infer, reference, vjp, notation=notation, doc=doc)
     register(op)
     return op
+
+
+def _checked_infer(inputs: tuple[Node, ...], attrs: Attributes) -> TensorType:
+    (indices,) = inputs
+    _indices("one_hot", indices)
+    return TensorType(int64, indices.shape)
+
+
+def _checked_reference(attrs: Attributes, indices: np.ndarray) -> np.ndarray:
+    check_range("one_hot", indices, attrs["length"])
+    return indices.astype(np.int64)
+
+
+checked_op = _op(
+    "checked_index", _checked_infer, _checked_reference, lambda node, g: [None],
+    Notation("{0}", "{0}", ATOM), "an index, reported where it is out of range",
+)  # fmt: skip
+
+
+def one_hot(labels: object, classes: Dim, dtype: object = float) -> Node:
+    """Rows of zeros with a one at each label.
+
+    Shapes: labels (...) of integers: result (..., classes). A label outside 0..classes-1 is an
+    IndexRangeError when it runs.
+    """
+    return make(one_hot_op, (as_node(labels),), classes=as_dim(classes), dtype=as_dtype(dtype))
+
+
+def _one_hot_infer(inputs: tuple[Node, ...], attrs: Attributes) -> TensorType:
+    (labels,) = inputs
+    _indices("one_hot", labels)
+    return TensorType(attrs["dtype"], (*labels.shape, attrs["classes"]))
+
+
+def _one_hot_reference(attrs: Attributes, labels: np.ndarray) -> np.ndarray:
+    check_range("one_hot", labels, attrs["classes"])
+    return np.asarray(labels[..., None] == np.arange(attrs["classes"]), attrs["dtype"].numpy)
+
+
+def _one_hot_expand(node: Node) -> Node:
+    (labels,) = node.inputs
+    checked = make(checked_op, (labels,), length=node.attrs["classes"])
+    column = ramp(node.shape, node.ndim - 1)
+    return cast(scalar.equal(expand_dims(checked, -1), column), node.dtype)
+
+
+one_hot_op = Op(
+    "one_hot", _one_hot_infer, _one_hot_reference, lambda node, g: [None],
+    notation=Notation("onehot({0})", r"\operatorname{onehot}\left({0}\right)", ATOM),
+    expand=_one_hot_expand, doc="rows of zeros with a one at each label",
+)  # fmt: skip
+register(one_hot_op)
 
 
 def _pick_infer(inputs: tuple[Node, ...], attrs: Attributes) -> TensorType:

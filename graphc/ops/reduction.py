@@ -17,7 +17,7 @@ from graphc.ir.op import ATOM, PREFIX, Attributes, Notation, Op, VectorJacobian,
 from graphc.ir.shape import Shape, TensorType, normalize_axes, shape_text
 from graphc.ops.elementwise import cast
 from graphc.ops.layout import broadcast_to, reshape
-from graphc.ops.source import as_node, ramp, size
+from graphc.ops.source import as_node, size
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -268,37 +268,3 @@ def mean(x: object, axis: Any = None, keepdims: bool = False) -> Node:
 
 def _float_of(_: Node) -> object:
     return float
-
-
-def one_hot(labels: object, classes: Dim, dtype: object = float) -> Node:
-    """Rows of zeros with a one at each label: shape (*labels.shape, classes).
-
-    A label outside 0..classes-1 gives a row of zeros.
-    """
-    node = as_node(labels)
-    if not node.dtype.is_integer:
-        raise DTypeError(f"one_hot: expected integer labels, got {node.dtype}")
-    return make(one_hot_op, (node,), classes=classes, dtype=scalar.as_dtype_node(0, dtype).dtype)
-
-
-def _one_hot_reference(attrs: Attributes, labels: np.ndarray) -> np.ndarray:
-    columns = np.arange(attrs["classes"])
-    return np.asarray(labels[..., None] == columns, dtype=attrs["dtype"].numpy)
-
-
-def _one_hot_expand(node: Node) -> Node:
-    (labels,) = node.inputs
-    column = ramp(node.shape, node.ndim - 1, labels.dtype)
-    return cast(scalar.equal(reshape(labels, (*labels.shape, 1)), column), node.dtype)
-
-
-one_hot_op = Op(
-    "one_hot",
-    lambda inputs, attrs: TensorType(attrs["dtype"], (*inputs[0].shape, attrs["classes"])),
-    _one_hot_reference,
-    lambda node, g: [None],
-    notation=Notation("onehot({0})", r"\operatorname{onehot}\left({0}\right)", ATOM),
-    expand=_one_hot_expand,
-    doc="rows of zeros with a one at each label",
-)
-register(one_hot_op)

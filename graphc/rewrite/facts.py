@@ -18,7 +18,7 @@ _DEPTH = 6
 _SELECTING = frozenset(
     [layout.reshape_op, layout.transpose_op, layout.broadcast_op, layout.slice_op, indexing.pick_op]
 )
-_BOUNDED = frozenset([reduction.one_hot_op, size_op])
+_BOUNDED = frozenset([indexing.one_hot_op, size_op])
 
 
 def number(node: Node) -> float | int | None:

@@ -43,7 +43,7 @@ def _one_hot_pair(node: Node, partner: object) -> tuple[Node, Node] | None:
     if node.op is not scalar.multiply:
         return None
     for rows, source in (node.inputs, node.inputs[::-1]):
-        if rows.op is reduction.one_hot_op and source.op is partner and _rowwise(source):
+        if rows.op is indexing.one_hot_op and source.op is partner and _rowwise(source):
             fits = rows.shape == source.shape
             return (rows.inputs[0], source.inputs[0]) if fits else None
     return None

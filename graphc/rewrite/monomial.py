@@ -125,7 +125,7 @@ def _exp_over_sum(powers: Powers) -> Powers | None:
 
 def _one_hot_over_pick(powers: Powers) -> Powers | None:
     """onehot(t) * x / x[t] is onehot(t): only the picked elements of x are left."""
-    for rows in _above(powers, reduction.one_hot_op):
+    for rows in _above(powers, indexing.one_hot_op):
         for column in _below(powers, reshape_op):
             picked = column.inputs[0]
             if picked.op is not indexing.pick_op or picked.inputs[1] is not rows.inputs[0]:
@@ -147,5 +147,5 @@ IDENTITIES: tuple[tuple[frozenset[Op], Callable[[Powers], Powers | None]], ...] 
     (_GATES, _sigmoid_over_exp),
     (_GATES, _exp_over_sigmoid),
     (frozenset([scalar.exp, reduction.sum_op]), _exp_over_sum),
-    (frozenset([reduction.one_hot_op, reshape_op]), _one_hot_over_pick),
+    (frozenset([indexing.one_hot_op, reshape_op]), _one_hot_over_pick),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graphc.ir.dtype import bool_
 from graphc.ir.node import Node
-from graphc.ops import composite, reduction, scalar
+from graphc.ops import composite, indexing, reduction, scalar
 from graphc.ops.elementwise import cast, cast_op, not_zero
 from graphc.ops.layout import broadcast_to
 from graphc.ops.source import const
@@ -82,7 +82,7 @@ def _argument_of_monotone(node: Node, _: Context) -> Node | None:
 
 def _one_hot_row_sum(node: Node, _: Context) -> Node | None:
     (rows,) = node.inputs
-    if rows.op is not reduction.one_hot_op or node.attrs["axes"] != (rows.ndim - 1,):
+    if rows.op is not indexing.one_hot_op or node.attrs["axes"] != (rows.ndim - 1,):
         return None
     return broadcast_to(const(1, node.dtype), node.shape)
 

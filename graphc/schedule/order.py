@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
+from graphc.ops.indexing import checked_op
 from graphc.schedule.analysis import Anchors
 from graphc.schedule.contract import product_op
 from graphc.schedule.group import Group, Grouping, Step, in_inner_loop, value_indices
@@ -47,10 +48,9 @@ class Ordering:
         if not isinstance(step, Group):
             return step.op.kind in ("routine", "indexing")
         return any(
-            isinstance(index, Computed)
+            node.op is checked_op or any(isinstance(index, Computed) for index in at)
             for anchor in step.anchors
-            for _, at in anchor_demands(self.anchors, step, anchor)
-            for index in at
+            for node, at in anchor_demands(self.anchors, step, anchor)
         )
 
     def _read_by(self, step: Step) -> Iterable[Node]:

@@ -28,6 +28,7 @@ from graphc.loops.ir import (
 )
 from graphc.loops.tidy import parts
 from graphc.ops.elementwise import cast_op
+from graphc.ops.indexing import checked_op
 from graphc.ops.layout import pad_op
 from graphc.ops.scalar import copy as copy_op
 from graphc.ops.source import constant_op, flag_op, ramp_op, size_op, uniform_value
@@ -326,6 +327,8 @@ class Values:
             return self._pad(node, indices, places[0])
         if op.kind == "layout":
             return self.value(node.inputs[0], places[0])
+        if op is checked_op:
+            return self.index(Computed(node.inputs[0], indices, node.attrs["length"]))
         if op.kind == "indexing":
             return self.value(node.inputs[0], places[0])
         if op.kind != "elementwise":

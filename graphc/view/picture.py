@@ -33,6 +33,8 @@ _SIGNS = {"*": "×", "/": "÷", "-": "−", "@": "@"}
 _OPERAND = "•"
 _LONGEST = 28  # characters of a label
 _CALL = re.compile(r"(\w+)\(\{0\}(?:, \{\d\})*(?:, )?([^{}]*)\)")
+# Their arguments are in the shape below the name.
+_BY_NAME = (layout.transpose_op, layout.reshape_op, layout.broadcast_op)
 _INFIX = re.compile(r"\{0\} (\S+) \{1\}")
 
 
@@ -157,8 +159,8 @@ def _operation(node: Node, folded: Mapping[Node, Phrase], writer: Writer) -> str
     style, notation = writer.style, node.op.notation
     if node in folded:
         return render(folded[node], style)[0]
-    if notation is None or node.op is layout.transpose_op:
-        return node.op.name
+    if notation is None or node.op in _BY_NAME:
+        return node.op.name.removesuffix("_to")
     if any(source_node in folded for source_node in node.inputs):
         operands = [folded.get(s) or atom(_OPERAND, node_shape(s)) for s in node.inputs]
         text = render(writer.compose(node, operands), style)[0].replace(" * ", " × ")
