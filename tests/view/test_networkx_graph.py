@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import networkx
 import numpy as np
+import pytest
 
 import graphc as gx
 from graphc.ir.dim import named_size
@@ -46,6 +47,7 @@ def test_several_results_and_several_roots() -> None:
     assert graph.number_of_nodes() == 4
 
 
+@pytest.mark.slow
 def test_long_chains() -> None:
     """100,000 nodes without recursion."""
     x = gx.input("x")

@@ -231,6 +231,7 @@ def test_several_names_of_one_node() -> None:
     assert str(show(a)) == "a"
 
 
+@pytest.mark.slow
 def test_long_graphs_are_shortened_in_the_middle() -> None:
     """100,000 nodes are listed from both ends, in seconds."""
     y = z = gx.input("z")
