@@ -98,7 +98,12 @@ def show_progress(shown: bool, first_epoch: int, last_epoch: int, steps: int) ->
     from tqdm.auto import tqdm
 
     total = (last_epoch - first_epoch) * steps
-    return Bar(tqdm(total=total, unit=" steps", **_room(stream)), last_epoch)
+    bar = tqdm(total=total, unit=" steps", bar_format=_FORMAT, **_room(stream))
+    return Bar(bar, last_epoch)
+
+
+# A bar of fixed width: metrics beside it would leave an elastic one no room.
+_FORMAT = "{desc}{percentage:3.0f}%|{bar:20}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"
 
 
 def _room(stream: TextIO) -> dict[str, int | bool]:

@@ -89,7 +89,10 @@ def test_a_label_out_of_range_changes_nothing() -> None:
     labels = model.labels.copy()
     labels[37] = 11
     step = model.compile()
-    message = r"step 3 \(epoch 0, example 37 of the data\).*'t': 11 at position 1 .*0 <= index < 3.*models.py"
+    message = (
+        r"step 3 \(epoch 0, example 37 of the data\).*'t': 11 at position 1 "
+        r".*0 <= index < 3.*models.py"
+    )
     with pytest.raises(IndexRangeError, match=message):
         step.loop((model.images, labels), batch_size=12, shuffle=False)
     other = classifier()

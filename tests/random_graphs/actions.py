@@ -1,7 +1,7 @@
 """The operations that random graphs are made of.
 
-Each picks its operands, and says whether its result is exact: small multiples of a power of two, made
-without rounding.
+Each picks its operands, and says whether its result is exact: small multiples of a power of two,
+made without rounding.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ def unary(b: GraphBuilder) -> Made:
     x = b.float_node()
     name = b.pick.choice(
         ("exp", "tanh", "sigmoid", "sin", "cos", "square", "negative", "softplus", "erf", "expm1",
-         "log1p", "log", "sqrt", "relu", "abs", "sign", "floor", "stop_gradient", "reciprocal", "swish")
+         "log1p", "log", "sqrt", "relu", "abs", "sign", "floor", "stop_gradient", "reciprocal",
+         "swish")
     )  # fmt: skip
     if name in ("exp", "expm1"):
         b.require(x, lambda v: v < 5)

@@ -1,8 +1,8 @@
 """Random graphs for tests, evaluated while they are built.
 
-A graph is built beside its values in a few *worlds* (bindings of the named sizes, with arrays for the
-inputs). So an operation is only applied where it is defined, where numbers stay moderate, and where a
-decision (a comparison, a maximum, a cut to an integer) does not hang on the last bit.
+A graph is built beside its values in a few *worlds* (bindings of the named sizes, with arrays for
+the inputs). So an operation is only applied where it is defined, where numbers stay moderate, and
+where a decision (a comparison, a maximum, a cut to an integer) does not hang on the last bit.
 """
 
 from __future__ import annotations
