@@ -1,4 +1,4 @@
-"""Random graphs: interpreter, rewritten graph, uncompiled source and native code give the same numbers.
+"""Random graphs: interpreter, rewritten graph, uncompiled source and native code agree.
 
 The oracle of everything is the interpreter, which runs without any pass. The native tests take few
 examples, because each compiles kernels of its own; `-m nightly` takes many.
@@ -77,7 +77,7 @@ LOOPS = (st.integers(1, 25), st.integers(1, 3), st.integers(0, 99), st.booleans(
 def test_a_loop_is_its_steps(
     pick: random.Random, steps: int, batch: int, epochs: int, seed: int, shuffle: bool
 ) -> None:
-    """Batches, the last short one, shuffling, several epochs, failures in the middle: by the bit."""
+    """Batches, the last short one, shuffling, several epochs, failures: the same bits."""
     check_loop(random_loop(pick, steps), "python", batch, epochs, seed, shuffle)
 
 

@@ -14,11 +14,11 @@ import numpy as np
 from graphc.compiler.loop import run_loop
 from graphc.compiler.report import MemoryReport, explain, source_text
 from graphc.compiler.slot import Slot
-from graphc.errors import ArgumentError, ShapeError
-from graphc.ir.dim import Size, size_names
+from graphc.errors import ArgumentError
+from graphc.ir.declaration import Declaration
 from graphc.ir.dim import evaluate as evaluate_dim
 from graphc.ir.graph import Graph
-from graphc.ir.node import Declaration, Node
+from graphc.ir.node import Node
 from graphc.ops.evaluate import as_argument, bind_sizes, check_sizes
 from graphc.schedule.memory import Life
 from graphc.schedule.schedule import Schedule, ScheduledStep
@@ -192,10 +192,6 @@ class Function:
         disagree."""
         pairs = [(node, a.shape) for node, a in zip(self.inputs, arrays, strict=True)]
         sizes = bind_sizes(pairs)
-        for node in self.schedule.graph.nodes:
-            for name in _names(node):
-                if name not in sizes:
-                    raise ShapeError(f"the size {name!r} is not known: no input has it")
         check_sizes(self.original.nodes, sizes)
         return sizes
 
@@ -268,11 +264,3 @@ def _locks(schedule: Schedule) -> list[Any]:
         if declared is not None:
             found.append(declared)
     return [declared.lock for declared in sorted(found, key=lambda d: d.number)]
-
-
-def _names(node: Node) -> Iterator[str]:
-    shapes = [node.shape] if not hasattr(node.type, "items") else [t.shape for t in node.type.items]
-    for shape in shapes:
-        for dim in shape:
-            if isinstance(dim, Size):
-                yield from size_names(dim)

@@ -4,13 +4,14 @@ value to the next."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from graphc import config
 from graphc.compiler.function import CompiledKernel, Function, Phase
 from graphc.errors import ArgumentError, CompileError, DTypeError, ShapeError
+from graphc.ir.dim import size_names
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.shape import TupleType, shape_text
@@ -105,19 +106,10 @@ def compile(
         raise ArgumentError(f"compile: stop must be one of {', '.join(STAGES)}; got {stop!r}")
     timer = _Timer([])
     runner = machine(target, config.thread_count())
-    graph = make_graph(inputs, outputs, updates or {})
-    original = graph
-    stages: dict[str, Any] = {"graph": graph}
-    for name, run_pass in PASSES:
-        graph = timer.run(name, run_pass, graph)
-        if config.verify_enabled():
-            verify(graph, after=name)
-        stages[name] = graph
-        if stop == name:
-            return graph
-    if stop == "graph":
-        return original
-    plan: Schedule = timer.run("schedule", build_schedule, graph)
+    graphs = run_passes(make_graph(inputs, outputs, updates or {}), timer)
+    if stop in graphs:
+        return graphs[stop]
+    plan: Schedule = timer.run("schedule", build_schedule, graphs[PASSES[-1][0]])
     if config.verify_enabled():
         verify_schedule(plan)
     if stop == "schedule":
@@ -127,12 +119,21 @@ def compile(
         return {source.source for source in rendered.values()}
     handles, kernels = timer.run("compile", compile_kernels, rendered, runner)
     function = Function(
-        original, stages["rewrite"], plan, lives(plan), handles, kernels, runner,
-        tuple(timer.phases),
-        single=isinstance(outputs, Node),
+        graphs["graph"], graphs["rewrite"], plan, lives(plan), handles, kernels, runner,
+        tuple(timer.phases), single=isinstance(outputs, Node),
     )  # fmt: skip
     _report(timer, function)
     return function
+
+
+def run_passes(graph: Graph, timer: _Timer) -> dict[str, Graph]:
+    """The graph as given ("graph") and after each pass, by the pass's name."""
+    stages = {"graph": graph}
+    for name, run_pass in PASSES:
+        graph = stages[name] = timer.run(name, run_pass, graph)
+        if config.verify_enabled():
+            verify(graph, after=name)
+    return stages
 
 
 def make_graph(
@@ -177,14 +178,28 @@ def _as_update(state: Node, new: Any) -> Node:
 
 
 def _check_fed(graph: Graph) -> None:
-    known = {str(dim) for node in graph.inputs for dim in node.shape if not isinstance(dim, int)}
+    known = {str(dim) for node in graph.inputs for dim in node.shape}
     for node in topological(graph.roots):
         if node.op is input_op and node not in graph.inputs:
             raise ArgumentError(
                 f"compile: the outputs depend on {node!r}, which is not among inputs"
             )
-        if node.op is size_op and not known:
-            raise ArgumentError(f"compile: no input has the size {node.attrs['dim']}")
+        for name in _sizes_in(node):
+            if name not in known:
+                error = ArgumentError(
+                    f"compile: no input has the size {name!r} that {node!r} takes: declare one "
+                    f"with an axis of that size alone"
+                )
+                raise_located(error, node.sites)
+
+
+def _sizes_in(node: Node) -> Iterator[str]:
+    """The named sizes in the shape of a node, or of its results, or of which it is the value."""
+    types = node.type.items if isinstance(node.type, TupleType) else (node.type,)
+    for dim in (dim for known in types for dim in known.shape):
+        yield from size_names(dim)
+    if node.op is size_op:
+        yield from size_names(node.attrs["dim"])
 
 
 def render_steps(plan: Schedule) -> dict[ScheduledStep, Rendered]:

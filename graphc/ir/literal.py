@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import ArgumentError
+from graphc.ir.declaration import ConstantArray, Declaration
 from graphc.ir.dim import Monomial, Size
 from graphc.ir.dtype import DTYPES, DType
-from graphc.ir.node import ConstantArray, Declaration
 
 # Constants of more elements are written as the bytes of their elements.
 ELEMENTS_LISTED = 16

@@ -8,7 +8,6 @@ are the same.
 
 from __future__ import annotations
 
-import itertools
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -17,65 +16,18 @@ from typing import Any, NoReturn
 import numpy as np
 
 from graphc.errors import ArgumentError, DTypeError, GraphcError, NodeUseError, ShapeError
+from graphc.ir.declaration import Declaration, attribute_key, numbers
 from graphc.ir.dtype import DType
 from graphc.ir.op import Attributes, Op
 from graphc.ir.shape import NodeType, Shape, TensorType, TupleType, shape_text
 from graphc.ir.site import SITES_KEPT, Site, current_sites, raise_located, written_at
 
-_numbers = itertools.count()
 _lock = threading.RLock()
 _table: dict[tuple[Any, ...], weakref.ref[Node]] = {}
 
 # Python operators on nodes; `graphc.ops` fills this table, since a node knows nothing of
 # operations.
 OPERATORS: dict[str, Callable[..., Any]] = {}
-
-
-class ConstantArray:
-    """A read-only array that compares by dtype, shape and bits (so 0.0 and -0.0 differ)."""
-
-    __slots__ = ("_key", "array")
-
-    def __init__(self, array: np.ndarray) -> None:
-        self.array = np.array(array, order="C")
-        self.array.setflags(write=False)
-        self._key = (self.array.dtype.str, self.array.shape, self.array.tobytes())
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, ConstantArray) and self._key == other._key
-
-    def __hash__(self) -> int:
-        return hash(self._key)
-
-    def __repr__(self) -> str:
-        return f"ConstantArray({self.array.dtype}, {self.array.shape})"
-
-
-class Declaration:
-    """What makes a declared node its own: its role, its name, and the value it carries between
-    calls."""
-
-    __slots__ = ("lock", "name", "number", "role", "value")
-
-    def __init__(self, role: str, name: str, value: np.ndarray | None = None) -> None:
-        self.role = role
-        self.name = name
-        self.number = next(_numbers)
-        self.value = value
-        self.lock = threading.RLock()
-
-    def __repr__(self) -> str:
-        return f"{self.role} {self.name!r}"
-
-
-def attribute_key(value: object) -> object:
-    """A hashable that is equal for attributes of the same type and bits only: 1, 1.0 and True
-    differ."""
-    if isinstance(value, tuple):
-        return tuple(attribute_key(item) for item in value)
-    if isinstance(value, float):
-        return (float, value.hex())
-    return (type(value), value)
 
 
 def _refuse(text: str) -> Callable[..., NoReturn]:
@@ -336,7 +288,7 @@ def make(op: Op, inputs: tuple[Node, ...] = (), **attrs: Any) -> Node:
         raise_located(error)
     node = Node()
     node.op, node.inputs, node.attrs, node.type = op, inputs, attrs, node_type
-    node.number, node.sites = next(_numbers), current_sites()
+    node.number, node.sites = next(numbers), current_sites()
     return _intern(key, node)
 
 

@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import GraphcError, ParseError
+from graphc.ir.declaration import ConstantArray, Declaration
 from graphc.ir.dim import Dim, Size, floor_divide, named_size
 from graphc.ir.dtype import DTYPES, DType
 from graphc.ir.literal import WORDS
-from graphc.ir.node import ConstantArray, Declaration
 
 # Deeper brackets are refused before Python's own stack is.
 _DEEPEST = 50

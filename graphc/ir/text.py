@@ -20,9 +20,10 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import ArgumentError, GraphcError, ParseError
+from graphc.ir.declaration import Declaration
 from graphc.ir.graph import Graph
 from graphc.ir.literal import literal
-from graphc.ir.node import Declaration, Node, make
+from graphc.ir.node import Node, make
 from graphc.ir.op import REGISTRY, Op
 from graphc.ir.reader import Reader
 from graphc.ir.shape import shape_text

@@ -10,10 +10,11 @@ import inspect
 from functools import cache
 
 from graphc.errors import GraphcError, VerificationError
+from graphc.ir.declaration import ConstantArray
 from graphc.ir.dim import Size
 from graphc.ir.dtype import DTYPES
 from graphc.ir.graph import Graph
-from graphc.ir.node import ConstantArray, Node, make
+from graphc.ir.node import Node, make
 from graphc.ir.op import Op
 from graphc.ir.shape import NodeType, TensorType, TupleType, shape_text
 from graphc.ir.site import inherit_sites, written_at

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
+import graphc.nn.init as init
 from graphc.errors import ArgumentError, ShapeError
 from graphc.ir.dtype import as_dtype, default_float
 from graphc.ir.node import Node
 from graphc.ir.shape import shape_text
 from graphc.ir.site import at_user_line
 from graphc.ir.traverse import topological
-from graphc.nn import init
 from graphc.nn.activations import activation_named
 from graphc.ops import param
 from graphc.ops.source import as_node, param_op

@@ -14,7 +14,17 @@ from graphc.errors import DTypeError
 from graphc.ir.node import OPERATORS, Node
 from graphc.ir.shape import TupleType
 from graphc.ir.site import at_user_line
-from graphc.ops import composite, contraction, indexing, layout, reduction, routine, scalar, source
+from graphc.ops import (
+    composite,
+    contraction,
+    indexing,
+    layout,
+    reduction,
+    routine,
+    scalar,
+    slicing,
+    source,
+)  # fmt: skip
 from graphc.ops import random as random
 from graphc.ops.source import training as training
 
@@ -109,7 +119,7 @@ def _getitem(node: Node, key: object) -> Node:
         return routine.item(node, key)
     if isinstance(key, Node | np.ndarray | list):
         return indexing.take(node, key)
-    return layout.getitem(node, key)
+    return slicing.getitem(node, key)
 
 
 _UFUNCS: dict[str, Any] = {

@@ -16,8 +16,9 @@ import numpy as np
 
 import graphc.ops.scalar as scalar
 from graphc.errors import ArgumentError
+from graphc.ir.declaration import Declaration
 from graphc.ir.dtype import as_dtype, default_float, float64, uint32
-from graphc.ir.node import Declaration, Node, make
+from graphc.ir.node import Node, make
 from graphc.ir.op import Attributes, Op, register
 from graphc.ir.shape import TensorType, as_shape
 from graphc.ops.elementwise import cast

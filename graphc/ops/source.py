@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import ArgumentError, DTypeError
+from graphc.ir.declaration import ConstantArray, Declaration
 from graphc.ir.dim import Dim, as_dim
 from graphc.ir.dtype import DType, as_dtype, bool_, default_float, int64, weak_dtype
-from graphc.ir.node import ConstantArray, Declaration, Node, make
+from graphc.ir.node import Node, make
 from graphc.ir.op import Attributes, Notation, Op, register
 from graphc.ir.shape import Shape, TensorType, as_shape, normalize_axis, shape_text
 

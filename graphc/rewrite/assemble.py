@@ -176,10 +176,9 @@ def _turned(powers: Powers) -> tuple[Powers, bool]:
     for factor, (above, below) in powers.items():
         if factor.op is scalar.subtract and above + below == 1:
             rest = {f: power for f, power in powers.items() if f is not factor}
-            return {
-                **rest,
-                scalar.subtract(factor.inputs[1], factor.inputs[0]): (above, below),
-            }, True
+            # The other difference may be a factor already.
+            around = scalar.subtract(factor.inputs[1], factor.inputs[0])
+            return multiplied(rest, {around: (above, below)}), True
     return powers, False
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import zlib
 from typing import Any
 
-from graphc.ir.node import ConstantArray, Node
+from graphc.ir.declaration import ConstantArray
+from graphc.ir.node import Node
 from graphc.ir.op import Op
 from graphc.ops import scalar
 from graphc.ops.source import constant_op, size_op

@@ -75,8 +75,8 @@ class PreparedRun:
         if (table[:, 0] == Opcode.GEMM).any():
             blas.connect()
         self._arrays = (table, registers, context)
-        # In the order of `native_pool`; the last word is the native side's own.
-        self._frame = (ctypes.c_int64 * 6)(
+        # In the order of `native_pool`; the last words are the native side's own.
+        self._frame = (ctypes.c_int64 * 8)(
             _words("table", table, COLUMNS),
             table.shape[0],
             _words("registers", registers, 1),

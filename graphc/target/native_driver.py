@@ -43,6 +43,7 @@ from graphc.target.native_pool import (
     REGISTERS,
     ROWS,
     TABLE,
+    WINDOW_START,
     launch,
     take_lock,
     work,
@@ -194,6 +195,7 @@ def drive(frame: Any, pc: Any, in_parallel: Any) -> Any:
     """Run a table from row `pc` until it halts, yields or fails; the row to go on at, or HALTED."""
     pool = load_word(frame + POOL)
     store_word(frame + IN_PARALLEL, in_parallel)
+    store_word(frame + WINDOW_START, 0)
     guarded = load_word(pool + at.SET_BLAS_THREADS) != 0
     if guarded:
         enter_blas(pool)

@@ -40,7 +40,7 @@ STATUS, DETAIL = 8 * int(Context.STATUS), 8 * int(Context.DETAIL)
 NAPS = 1
 
 # Byte offsets of the frame that a caller hands over: what a run works on.
-TABLE, ROWS, REGISTERS, CONTEXT, POOL, IN_PARALLEL = range(0, 48, 8)
+TABLE, ROWS, REGISTERS, CONTEXT, POOL, IN_PARALLEL, WINDOW_START, WINDOW_TIME = range(0, 64, 8)
 
 
 @part
@@ -171,9 +171,9 @@ def worker(record: Any) -> Any:
 
 
 @part
-def now(pool: Any) -> Any:
+def clock(pool: Any, which: Any) -> Any:
     """Nanoseconds; asked by the caller that has the pool."""
-    clock_gettime(at.MONOTONIC, pool + at.CLOCK)
+    clock_gettime(which, pool + at.CLOCK)
     return load_word(pool + at.CLOCK) * 1_000_000_000 + load_word(pool + at.CLOCK + 8)
 
 
@@ -192,36 +192,49 @@ def open_gate(pool: Any) -> None:
 
 
 @part
-def back_off(pool: Any, waited: Any, time: Any) -> None:
+def back_off(pool: Any, lost: Any, time: Any) -> None:
     """Let a thread rest for a while: the processors do not suffice for all of them."""
     last = load_word(pool + at.FEWER_FOR)
-    length = at.SHORTEST_BACKOFF * waited
+    length = at.SHORTEST_BACKOFF * lost
     if time - load_word(pool + at.FEWER_UNTIL) < last:
-        length = min(max(length, 2 * last), at.LONGEST_BACKOFF * waited)
+        length = min(max(length, 2 * last), at.LONGEST_BACKOFF * lost)
     store_word(pool + at.FEWER_FOR, length)
     store_word(pool + at.FEWER_UNTIL, time + length)
-    store_word(pool + at.FEWER, load_word(pool + at.THREADS) - 1)
+    store_word(pool + at.FEWER, max(load_word(pool + at.THREADS) - 1, 1))
 
 
 @part
 def close_gate(pool: Any, opened: Any) -> None:
     if atomic_add(pool + at.GATE, -at.OPEN) & at.ACTIVE_MASK == 0:
         return
-    start = now(pool)
+    start = clock(pool, at.MONOTONIC)
     limit = at.PATIENCE * (start - opened) + at.LEAST_PATIENCE
     waited = 0
     while atomic_load(pool + at.GATE) & at.ACTIVE_MASK != 0:
         waited += 1
         if waited < at.SPINS:
             pause()
-        elif NAPS and now(pool) - start > limit:
+        elif NAPS and clock(pool, at.MONOTONIC) - start > limit:
             # A processor that is idle is given the thread that waits for one.
             sleep_microseconds(at.NAP)
         else:
             sched_yield()
-    time = now(pool)
+    time = clock(pool, at.MONOTONIC)
     if time - start > limit:
         back_off(pool, time - start, time)
+
+
+@part
+def look_at_share(pool: Any, frame: Any, time: Any) -> None:
+    start = load_word(frame + WINDOW_START)
+    if start != 0 and time - start < at.WINDOW:
+        return
+    used = clock(pool, at.THREAD_TIME)
+    lost = time - start - (used - load_word(frame + WINDOW_TIME))
+    if start != 0 and 4 * lost > time - start:
+        back_off(pool, lost, time)
+    store_word(frame + WINDOW_START, time)
+    store_word(frame + WINDOW_TIME, used)
 
 
 @part
@@ -247,7 +260,8 @@ def launch(frame: Any, row: Any, chunks: Any) -> None:
     if not wanted or not compare_exchange(pool + at.BUSY, 0, 1):
         run_alone(pool, row, chunks, context)
         return
-    opened = now(pool)
+    opened = clock(pool, at.MONOTONIC)
+    look_at_share(pool, frame, opened)
     threads = threads_for(pool, chunks, opened)
     if threads > 1:
         store_word(pool + at.ROW, row)

@@ -63,7 +63,10 @@ FEWEST_SPINS = 500  # of a thread that was woken several times and always came t
 # A caller that has waited for the others at the end of a region longer than this many times its
 # own part in it, and this many nanoseconds, waits for one that the system does not run.
 PATIENCE, LEAST_PATIENCE = 2, 50_000
-# For so many times what the wait took there is one thread fewer; twice as long each time that it
+# Every so many nanoseconds of a run its caller looks how much of a processor it was given. With less
+# than three quarters, more threads would take time from each other.
+WINDOW = 10_000_000
+# For so many times what was lost there is one thread fewer; twice as long each time that it
 # happens again soon, so a busy machine costs some per cent and not every other region.
 SHORTEST_BACKOFF, LONGEST_BACKOFF = 4, 64
 NAP = 50  # microseconds
@@ -73,7 +76,7 @@ MASK_BYTES = 128
 ALLOWED, ELSEWHERE = 16, 16 + MASK_BYTES
 RECORD_BYTES = ELSEWHERE + MASK_BYTES
 
-MONOTONIC = time.CLOCK_MONOTONIC
+MONOTONIC, THREAD_TIME = time.CLOCK_MONOTONIC, time.CLOCK_THREAD_CPUTIME_ID
 
 assert CONTEXT_WORDS * 8 <= CONTEXT_STRIDE
 

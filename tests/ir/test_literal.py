@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from graphc.ir.declaration import ConstantArray, Declaration, attribute_key
 from graphc.ir.dim import Dim, floor_divide, named_size
 from graphc.ir.dtype import DTYPES
 from graphc.ir.literal import literal, quote
-from graphc.ir.node import ConstantArray, Declaration, attribute_key
 from graphc.ir.reader import Reader
 
 # Some mean something else as a bare word, some are no ASCII.

@@ -13,7 +13,8 @@ import pytest
 
 import graphc as gx
 from graphc.errors import ArgumentError, DTypeError, NodeUseError, ShapeError
-from graphc.ir.node import ConstantArray, Node, attribute_key, interned_count, make
+from graphc.ir.declaration import ConstantArray, attribute_key
+from graphc.ir.node import Node, interned_count, make
 from graphc.ir.op import REGISTRY, Op, register
 
 # ---- interning

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from graphc.errors import ParseError
+from graphc.ir.declaration import Declaration
 from graphc.ir.dim import named_size
-from graphc.ir.node import Declaration
 from graphc.ir.reader import Reader
 
 

@@ -224,7 +224,10 @@ def layout_step(b: GraphBuilder) -> Made:
     if kind == "expand":
         return gx.expand_dims(x, b.pick.randrange(x.ndim + 1)), exact
     if kind == "squeeze":
-        return gx.squeeze(x, b.pick.choice([a for a in range(x.ndim) if x.shape[a] == 1])), exact
+        single = [axis for axis in range(x.ndim) if x.shape[axis] == 1]
+        if not single:
+            raise Rejected
+        return gx.squeeze(x, b.pick.choice(single)), exact
     if kind == "broadcast":
         return gx.broadcast_to(x, (b.dim(), *(b.dim() if d == 1 else d for d in x.shape))), exact
     if kind == "flip":
@@ -309,8 +312,9 @@ def indexing(b: GraphBuilder) -> Made:
         if x in b.exact:
             raise Rejected
         return gx.pick(x, gx.argmax(x, axis=-1)), exact
-    labels = b.integer()
-    return gx.one_hot(labels, b.pick.choice((3, 4)), b.dtype), True
+    labels, classes = b.integer(), b.pick.choice((3, 4))
+    b.require(labels, lambda v: (v >= 0) & (v < classes))
+    return gx.one_hot(labels, classes, b.dtype), True
 
 
 def algebra(b: GraphBuilder) -> Made:

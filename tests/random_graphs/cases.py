@@ -77,7 +77,7 @@ def _fixed_shape(b: GraphBuilder, node: Node) -> Node:
 
 def _declare_sizes(b: GraphBuilder, roots: list[Node]) -> None:
     """Give every named size an input that has it."""
-    declared = {name for node in b.inputs for dim in node.shape for name in size_names(dim)}
+    declared = {str(dim) for node in b.inputs for dim in node.shape}
     for node in topological(roots):
         types = node.type.items if isinstance(node.type, TupleType) else (node.type,)
         dims = [dim for t in types for dim in t.shape]

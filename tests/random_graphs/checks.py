@@ -42,6 +42,7 @@ def check_target(case: Case, target: str) -> Function:
     function: Function = gx.compile(case.inputs, case.outputs, case.updates, target=target)
     before = values(case.updates)
     for world in case.worlds:
+        restore(before)
         expected, scale = reference(case, world)
         runs = []
         for _ in range(2):
@@ -169,7 +170,7 @@ def all_finite(arrays: Any) -> bool:
 
 
 def fill_memory(function: Function) -> None:
-    """Fill the memory for temporaries with nan (and -1), so that reading what was not written shows."""
+    """Fill the memory for temporaries with nan (or -1): reading what was not written shows."""
     for slots in function._slots.values():
         for slot in slots:
             slot._instance.arena[:] = 0xFF

@@ -19,7 +19,7 @@ from graphc.ir.traverse import topological
 from graphc.ir.verify import verify
 from graphc.ops.evaluate import evaluate_all
 from graphc.rewrite.engine import rewrite_nodes
-from tests.graph_generator import random_case
+from tests.random_graphs.cases import random_case
 
 Feed = dict[Node, np.ndarray]
 
