@@ -204,8 +204,15 @@ def _cast_vjp(node: Node, cotangent: Node) -> list[Node | None]:
 
 
 def _cast_reference(attrs: Mapping[str, Any], array: np.ndarray) -> np.ndarray:
+    target = attrs["dtype"].numpy
     with np.errstate(invalid="ignore", over="ignore"):
-        return array.astype(attrs["dtype"].numpy)
+        if array.dtype.kind != "f" or target.kind not in "iu":
+            return array.astype(target)
+        # NumPy leaves open what becomes of a number that does not fit.
+        limits = np.iinfo(target)
+        above, below = array >= float(limits.max + 1), array <= float(limits.min)
+        inside = np.where(above | below | np.isnan(array), 0, array).astype(target)
+        return np.where(above, limits.max, np.where(below, limits.min, inside)).astype(target)
 
 
 cast_op = ElementwiseOp(
@@ -217,7 +224,8 @@ cast_op = ElementwiseOp(
         lambda node: f"{node.dtype}({{0}})",
         lambda node: rf"\operatorname{{{node.dtype}}}\left({{0}}\right)",
     ),
-    doc="the values converted to another dtype; a float to an integer is cut towards zero",
+    doc="the values converted to another dtype; a float to an integer is cut towards zero and held "
+    "within the range, nan is 0",
     types="cast",
     primitive=True,
 )

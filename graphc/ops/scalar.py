@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from graphc.ir.dtype import bool_, int32
 from graphc.ir.node import Node
 from graphc.ir.op import ATOM, COMPARISON, POWER, PREFIX, PRODUCT, SUM, Notation
 from graphc.ops.elementwise import ElementwiseOp, cast, elementwise
-from graphc.ops.source import as_node
+from graphc.ops.source import as_node, uniform_value
 
 _BOOLEAN = "a truth value has no derivative"
 
@@ -63,16 +64,45 @@ def _power_partials(a: Node, b: Node, y: Node) -> tuple[Node | None, Node | None
     # d/db is y log(a), and 0 where a == 0, as the limit for b > 0; log(0) must not turn it into
     # nan.
     positive = where(greater(a, 0), a, 1)
-    return b * power(a, b - 1), y * log(positive)
+    slope: Node | None = b * power(a, b - 1)
+    known = uniform_value(b)
+    if known is None:
+        slope = where(equal(b, 0), 0, slope)  # at a = 0 it would be 0 times infinity
+    elif known == 0:
+        slope = None
+    return slope, y * log(positive)
 
 
 power = elementwise(
-    "power", lambda sp, a, b: a**b, derivative=_power_partials, types="arithmetic",
-    reference=np.power,
+    "power", lambda sp, a, b: a**b, derivative=_power_partials, reference=np.power,
     notation=Notation("{0}**{1}", "{0}^{{1}}", POWER, (ATOM, POWER), None, (ATOM, 0)),
     primitive=True,
-    doc="a to the power b; for a <= 0 the derivative with respect to b is taken as 0",
+    doc="a to the power b, as a float; for a <= 0 the derivative with respect to b is taken as 0",
 )  # fmt: skip
+
+
+def raise_to(base: object, exponent: object) -> Node:
+    """`base` to the power `exponent`.
+
+    Integers to a whole number >= 0, as in k**2, stay integers; other powers of integers are floats.
+
+    >>> from graphc.ops.source import input
+    >>> raise_to(input("k", (3,), "int32"), 2), raise_to(2, input("k", (3,), "int32"))
+    (<square: int32 (3,)>, <power: float32 (3,)>)
+    """
+    whole = isinstance(exponent, int | np.integer) and not isinstance(exponent, bool)
+    times = int(exponent) if whole else -1  # type: ignore[call-overload]
+    if times < 0 or not isinstance(base, Node) or base.dtype.is_float:
+        return power(base, exponent)
+    factor = cast(base, int32) if base.dtype is bool_ else base
+    result: Node | None = None
+    for bit in f"{times:b}":  # by squaring, from the highest bit on
+        result = result if result is None else square(result)
+        if bit == "1":
+            result = factor if result is None else result * factor
+    return factor * 0 + 1 if result is None else result
+
+
 square = elementwise(
     "square", lambda sp, x: x * x, derivative=lambda x, y: 2 * x, types="arithmetic",
     reference=np.square, notation=Notation("{0}²", "{0}^{2}", POWER, (ATOM,)), doc="x * x",

@@ -16,6 +16,7 @@ INFINITE = "all nan for a row that holds inf"
 x, y, axes, keepdims = variables("x y axes keepdims")
 log, log1p, exp, expm1 = map(function, (scalar.log, scalar.log1p, scalar.exp, scalar.expm1))
 sigmoid, softplus, tanh = map(function, (scalar.sigmoid, scalar.softplus, scalar.tanh))
+square = function(scalar.square)
 relu, absolute, maximum = map(function, (scalar.relu, scalar.absolute, scalar.maximum))
 softmax, log_softmax = function(composite.softmax_op), function(composite.log_softmax_op)
 logsumexp, total = function(composite.logsumexp_op), function(reduction.sum_op)
@@ -114,6 +115,10 @@ EXPONENTIALS: tuple[Rule, ...] = (
         "sigmoid_from_quotient", PHASE, exp(x) / (1 + exp(x)), sigmoid(x), changes=OVERFLOW
     ),
     rewrite_pattern("sigmoid_from_exp", PHASE, y / (1 + exp(x)), y * sigmoid(-x)),
+    rewrite_pattern(
+        "sigmoid_squared_from_exp", PHASE, y / square(1 + exp(x)), y * square(sigmoid(-x)),
+        changes=OVERFLOW,
+    ),  # fmt: skip
     rewrite_pattern(
         "tanh_from_exp",
         PHASE,
