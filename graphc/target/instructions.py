@@ -72,7 +72,7 @@ class Gemm(IntEnum):
     op(A) is m x k, op(B) k x n, C m x n, all row-major with leading dimensions `lda`, `ldb`,
     `ldc` in elements. A with `trans_a` is stored k x m. beta = 0 does not read C; k = 0 gives
     beta C. `batch` products are `stride_*` elements apart. C is computed in tiles of tile_m x
-    tile_n, each one call of single-thread BLAS, whoever computes it."""
+    tile_n, each done by one thread: by BLAS, or by a kernel of our own (`small_product`)."""
 
     DTYPE = 1  # 0 float32, 1 float64
     TRANS_A = 2
