@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphc.errors import ExecutionError
 from graphc.ir.dim import Dim
 from graphc.ir.dim import evaluate as evaluate_dim
 from graphc.ir.shape import shape_text
@@ -239,14 +241,16 @@ def _times(function: Function, sizes: Mapping[str, int], repeats: int = 20) -> l
         held = [np.zeros([evaluate_dim(d, sizes) for d in n.shape], n.dtype.numpy) for n in ports]
         for register, array in enumerate(held):
             instance.registers[register] = array.ctypes.data
-        instance.run(0)
-        found = [
-            _time_row(function, instance, row, repeats)
-            for row in range(len(function.schedule.steps))
-        ]
-        for node, value in states:
-            node.value = value
-    return found
+        try:
+            with suppress(ExecutionError):  # a matrix of zeros is singular, and takes as long
+                instance.run(0)
+            return [
+                _time_row(function, instance, row, repeats)
+                for row in range(len(function.schedule.steps))
+            ]
+        finally:
+            for node, value in states:
+                node.value = value
 
 
 def _time_row(function: Function, instance: Instance, row: int, repeats: int) -> float:

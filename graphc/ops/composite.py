@@ -65,6 +65,12 @@ def _keep(node: Node, value: Node) -> Node:
     return reshape(value, reduced_shape(node.inputs[0].shape, node.attrs["axes"], True))
 
 
+def _check_elements(name: str, node: Node, axes: tuple[int, ...]) -> None:
+    for axis in axes:
+        if node.shape[axis] == 0:
+            raise ShapeError(f"{name}: axis {axis} of {shape_text(node.shape)} has no elements")
+
+
 def _largest(x: np.ndarray, axis: Any) -> np.ndarray:
     """The largest element along some axes, which stay as ones; -inf of nothing."""
     return np.asarray(np.max(x, axis=axis, keepdims=True, initial=-np.inf))
@@ -110,6 +116,7 @@ def logsumexp(x: object, axis: Any = None, keepdims: bool = False) -> Node:
     """log(sum(exp(x))) over `axis`, without overflow."""
     node = _float(x)
     axes = normalize_axes(axis, node.ndim, "logsumexp")
+    _check_elements("logsumexp", node, axes)
     return make(logsumexp_op, (node,), axes=axes, keepdims=bool(keepdims)) if axes else node
 
 
@@ -158,7 +165,9 @@ softmax_op = _composite(
 def softmax(x: object, axis: int = -1) -> Node:
     """exp(x) / sum(exp(x)) along `axis`, without overflow."""
     node = _float(x)
-    return make(softmax_op, (node,), axis=normalize_axis(axis, node.ndim, "softmax"))
+    at = normalize_axis(axis, node.ndim, "softmax")
+    _check_elements("softmax", node, (at,))
+    return make(softmax_op, (node,), axis=at)
 
 
 def _log_softmax_expand(node: Node) -> Node:
@@ -187,7 +196,9 @@ log_softmax_op = _composite(
 def log_softmax(x: object, axis: int = -1) -> Node:
     """log(softmax(x)) along `axis`, without overflow or log(0)."""
     node = _float(x)
-    return make(log_softmax_op, (node,), axis=normalize_axis(axis, node.ndim, "log_softmax"))
+    at = normalize_axis(axis, node.ndim, "log_softmax")
+    _check_elements("log_softmax", node, (at,))
+    return make(log_softmax_op, (node,), axis=at)
 
 
 # ---- losses for one example
@@ -206,6 +217,7 @@ def _cross_entropy_infer(inputs: tuple[Node, ...], attrs: Attributes) -> TensorT
             f"{shape_text(logits.shape)}, so labels of shape {shape_text(logits.shape[:-1])}; "
             f"got {shape_text(labels.shape)}"
         )
+    _check_elements("softmax_cross_entropy", logits, (logits.ndim - 1,))
     return TensorType(logits.dtype, labels.shape)
 
 

@@ -233,7 +233,11 @@ def _infer_slice(inputs: tuple[Node, ...], attrs: Attributes) -> TensorType:
 
 
 def _numpy_slices(bounds: tuple[tuple[int, int, int], ...]) -> tuple[slice, ...]:
-    return tuple(slice(start, stop if stop >= 0 else None, step) for start, stop, step in bounds)
+    """Slices as NumPy reads them, to whom a negative bound counts from the end."""
+    return tuple(
+        slice(start, stop if stop >= 0 else None if step < 0 else 0, step)
+        for start, stop, step in bounds
+    )
 
 
 def _slice_vjp(node: Node, g: Node) -> list[Node | None]:

@@ -116,9 +116,12 @@ EXPONENTIALS: tuple[Rule, ...] = (
     ),
     rewrite_pattern("sigmoid_from_exp", PHASE, y / (1 + exp(x)), y * sigmoid(-x)),
     rewrite_pattern(
-        "sigmoid_squared_from_exp", PHASE, y / square(1 + exp(x)), y * square(sigmoid(-x)),
+        "sigmoid_squared_from_exp",
+        PHASE,
+        y / square(1 + exp(x)),
+        y * square(sigmoid(-x)),
         changes=OVERFLOW,
-    ),  # fmt: skip
+    ),
     rewrite_pattern(
         "tanh_from_exp",
         PHASE,

@@ -51,7 +51,7 @@ def _share(
             continue
         if mine.home == OUTPUT and not born_here:
             continue  # a value made by an earlier step may not move into the caller's array
-        if born_here and group.loop[old] >= group.loop[result]:
+        if born_here and not _stored_before(group, old, result):
             continue
         fits = mine.dtype is theirs.dtype and mine.elements == theirs.elements
         if fits and reads_only_in_place(anchors, group, old, result):
@@ -59,6 +59,13 @@ def _share(
             buffers[result] = buffers[old] = shared
             taken |= {mine, theirs}
             return
+
+
+def _stored_before(group: Group, old: Node, result: Node) -> bool:
+    """Whether a kernel has stored all of a row of `old` before it stores `result`."""
+    if group.structure.kind == "across" and old.op.kind != "reduction":
+        return False  # what comes after the reduction is done in one walk
+    return group.loop[old] < group.loop[result]
 
 
 def _read_in(group: Group, anchors: Anchors) -> list[Node]:

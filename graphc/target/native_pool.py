@@ -37,8 +37,6 @@ from graphc.target.machine_intrinsics import (
 GEMM = int(Opcode.GEMM)
 STATUS, DETAIL = 8 * int(Context.STATUS), 8 * int(Context.DETAIL)
 
-NAPS = 1
-
 # Byte offsets of the frame that a caller hands over: what a run works on.
 TABLE, ROWS, REGISTERS, CONTEXT, POOL, IN_PARALLEL, WINDOW_START, WINDOW_TIME = range(0, 64, 8)
 
@@ -214,7 +212,7 @@ def close_gate(pool: Any, opened: Any) -> None:
         waited += 1
         if waited < at.SPINS:
             pause()
-        elif NAPS and clock(pool, at.MONOTONIC) - start > limit:
+        elif clock(pool, at.MONOTONIC) - start > limit:
             # A processor that is idle is given the thread that waits for one.
             sleep_microseconds(at.NAP)
         else:
@@ -226,6 +224,7 @@ def close_gate(pool: Any, opened: Any) -> None:
 
 @part
 def look_at_share(pool: Any, frame: Any, time: Any) -> None:
+    """Notice that the caller itself is often not run: then its waiting for others shows little."""
     start = load_word(frame + WINDOW_START)
     if start != 0 and time - start < at.WINDOW:
         return

@@ -16,6 +16,7 @@ from graphc import config
 from graphc.ir.dim import Dim, Size, product
 from graphc.ir.dim import evaluate as evaluate_dim
 from graphc.ir.node import Node
+from graphc.loops.work import work as work_of
 from graphc.ops.evaluate import evaluate_static
 from graphc.ops.source import constant_value
 from graphc.schedule.buffer import (
@@ -35,9 +36,12 @@ from graphc.schedule.verify import verify_plan
 from graphc.target.blas import gemm_tiles
 from graphc.target.instructions import COLUMNS, Gemm, Opcode, float_bits
 
-# Below this many element visits a kernel stays on one thread: handing a part over costs about a
-# microsecond.
-PARALLEL_WORK = 16_384
+# A part that is handed over has at least this much work (see `loops.work`). Measured: a region
+# costs 0.7 us and some cache misses, so two threads begin to gain at two parts of about 2 us: for a
+# row sum at 65,536 elements, for exp at 16,384, for a softmax at 8,192.
+PARALLEL_WORK = 65_536
+# The work of copying an element from memory that no cache holds.
+COPY_WORK = 4
 # The most chunks that a kernel is cut into: enough for balance, few enough to cost nothing.
 MAXIMUM_CHUNKS = 64
 
@@ -180,7 +184,7 @@ class Binder:
         scalars = [self._scalar(dtype, value) for dtype, value in lowered.scalars]
         argv = self._call(lowered.buffers, scalars)
         extent, work = self.value(lowered.extent), self.value(lowered.row_work)
-        grain = chunk(extent, work)
+        grain = chunk(extent, work, work_of(lowered.kernel.body))
         if grain >= extent:
             self._emit(Opcode.KERNEL, self.handles[step], 0, extent, argv)
         else:
@@ -207,6 +211,8 @@ class Binder:
         m, k, n = map(self.value, (a.shape[-2], a.shape[-1], c.shape[-1]))
         batch = self.value(product(c.shape[:-2]))
         scale = 1.0 if step.scale is None else evaluate_static(step.scale, self.sizes)
+        if k == 0:
+            scale = 0.0  # a sum of nothing is 0, also where the scale is infinite
         dtype = c.buffer.dtype.name
         row = [0] * COLUMNS
         row[0] = Opcode.GEMM
@@ -217,7 +223,7 @@ class Binder:
         row[Gemm.LDA] = max(self.value(a_layout[1]), 1)
         row[Gemm.LDB] = max(self.value(b_layout[1]), 1)
         row[Gemm.LDC] = max(n, 1)
-        row[Gemm.TILE_M], row[Gemm.TILE_N] = gemm_tiles(m, n, k, dtype, max(batch, 1))
+        row[Gemm.TILE_M], row[Gemm.TILE_N] = gemm_tiles(m, n, k, dtype, max(batch, 1), a_layout[0])
         row[Gemm.BATCH] = batch
         row[Gemm.STRIDE_A] = self._batch_stride(a)
         row[Gemm.STRIDE_B] = self._batch_stride(b)
@@ -253,10 +259,17 @@ class Binder:
         self._emit(Opcode.COPY, target, source, size)
 
 
-def chunk(extent: int, row_work: int) -> int:
-    """Rows in a chunk: a function of the sizes alone, so that results do not depend on the
-    threads."""
-    total = extent * max(row_work, 1)
+def chunk(extent: int, row_work: int, visit_work: int = COPY_WORK) -> int:
+    """Rows in a chunk, for rows of `row_work` elements with `visit_work` each.
+
+    A function of the program and the sizes alone, so that results do not depend on the threads.
+
+    >>> chunk(128, 256, visit_work=2)  # a bias and a ReLU
+    128
+    >>> chunk(128, 256, visit_work=13)  # a softmax
+    22
+    """
+    total = extent * max(row_work, 1) * visit_work
     if total < 2 * PARALLEL_WORK or extent < 2:
         return max(extent, 1)
     chunks = min(MAXIMUM_CHUNKS, total // PARALLEL_WORK, extent)

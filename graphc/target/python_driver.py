@@ -188,10 +188,8 @@ def _multiply(row: list[int], batch: int) -> None:
     address = row[Gemm.C] + batch * row[Gemm.STRIDE_C] * a.itemsize
     c = _matrix(address, m, n, row[Gemm.LDC], a.dtype)
     alpha, beta = (a.dtype.type(bits_float(row[place])) for place in (Gemm.ALPHA, Gemm.BETA))
-    # A sum of nothing is 0 whatever its scale, as in BLAS.
-    scaled = alpha * (a @ b) if k else np.zeros((m, n), a.dtype)
     # With beta = 0 what C holds must not matter: it may be uninitialised, hence NaN.
-    c[...] = scaled + beta * c if beta != 0 else scaled
+    c[...] = alpha * (a @ b) + beta * c if beta != 0 else alpha * (a @ b)
 
 
 def run(

@@ -5,6 +5,9 @@ region, workers that are awake join it and take chunks, the driver closes it and
 inside. A worker that is asleep or not scheduled is simply not there, so a busy machine costs
 speed, never a stall. Who computes a chunk does not change its bits.
 
+- Other processes: a thread that is stopped with a chunk in hand keeps its caller waiting. A caller
+  that waits too long, or is itself often stopped, goes on with one thread fewer for a time that
+  grows while it does not get better (`native_pool.back_off`).
 - Two callers at once: the pool is taken by a compare-and-swap; the one who does not get it runs
   its region alone.
 - Fork: threads do not survive it. The child's pool is reset and starts threads of its own when it
@@ -63,8 +66,8 @@ FEWEST_SPINS = 500  # of a thread that was woken several times and always came t
 # A caller that has waited for the others at the end of a region longer than this many times its
 # own part in it, and this many nanoseconds, waits for one that the system does not run.
 PATIENCE, LEAST_PATIENCE = 2, 50_000
-# Every so many nanoseconds of a run its caller looks how much of a processor it was given. With less
-# than three quarters, more threads would take time from each other.
+# Every so many nanoseconds of a run its caller looks how much of a processor it was given. With
+# less than three quarters, more threads would take time from each other.
 WINDOW = 10_000_000
 # For so many times what was lost there is one thread fewer; twice as long each time that it
 # happens again soon, so a busy machine costs some per cent and not every other region.

@@ -56,9 +56,11 @@ class GraphBuilder:
         worlds: list[dict[str, int]],
         dtype: str = "float64",
         examples: bool = False,
+        ties: bool = True,
     ) -> None:
         self.pick, self.dtype = pick, dtype
         self.examples = examples  # whether the first axis of every input is "n"
+        self.ties = ties  # whether equal values may meet in a decision
         self.worlds = [World(sizes) for sizes in worlds]
         self.inputs: list[Node] = []
         self.params: list[Node] = []
@@ -67,9 +69,9 @@ class GraphBuilder:
         self.exact: set[Node] = set()
         self.stream = gx.random.stream(pick.randrange(1000))
         # Fed, but no part of the graph: it binds every size.
-        sizes = gx.input("sizes", SIZES)
+        self.sizes = gx.input("sizes", SIZES)
         for world in self.worlds:
-            world.values[sizes] = np.zeros(world.shape(sizes.shape), np.float32)
+            world.values[self.sizes] = np.zeros(world.shape(self.sizes.shape), np.float32)
 
     # ---- leaves
 
@@ -129,7 +131,7 @@ class GraphBuilder:
 
     def _known(self, node: Node, exact: bool) -> Node:
         self.nodes.append(node)
-        if exact:
+        if exact and self.ties:
             self.exact.add(node)
         return node
 

@@ -13,7 +13,7 @@ from graphc.ir.node import Node
 from graphc.ir.shape import TupleType
 from graphc.ir.traverse import topological
 from tests.random_graphs.actions import ACTIONS
-from tests.random_graphs.builder import GraphBuilder, World
+from tests.random_graphs.builder import Feed, GraphBuilder, World
 
 
 @dataclass
@@ -24,6 +24,11 @@ class Case:
     outputs: list[Node]
     updates: dict[Node, Node]
     worlds: list[World]
+
+    @property
+    def roots(self) -> list[Node]:
+        """The outputs, then the new values of states."""
+        return [*self.outputs, *self.updates.values()]
 
     def arrays(self, world: World) -> list[np.ndarray]:
         return [world.values[node] for node in self.inputs]
@@ -68,6 +73,18 @@ def random_loop(pick: random.Random, steps: int = 12, dtype: str = "float64") ->
     made = random_gradients(b)
     outputs = [_fixed_shape(b, node) for node in (made[0], *pick.sample(b.nodes, 2), *b.params[:1])]
     return Case(b.inputs, outputs, random_updates(b, made), b.worlds)
+
+
+def random_function(pick: random.Random, steps: int) -> tuple[Node, list[Node], Feed]:
+    """A smooth random scalar, its float inputs, and where it stands: for differences."""
+    b = GraphBuilder(pick, [{"n": pick.randrange(1, 4), "m": pick.randrange(1, 3)}], ties=False)
+    b.add_input(exact=False)
+    b.add_param()
+    b.grow(steps, ACTIONS)
+    loss = random_scalar(b)
+    wanted = [node for node in (*b.inputs, *b.params) if node.dtype.is_float]
+    feed = {node: b.worlds[0].values[node] for node in (*b.inputs, *b.params)}
+    return loss, wanted, {**feed, b.sizes: b.worlds[0].values[b.sizes]}
 
 
 def _fixed_shape(b: GraphBuilder, node: Node) -> Node:

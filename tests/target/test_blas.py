@@ -41,6 +41,15 @@ def test_long_products_are_cut_along_their_length(shape: tuple[int, int]) -> Non
     assert -(-m // rows) * -(-n // columns) >= 6
 
 
+def test_what_is_stored_across_is_cut_along_its_rows() -> None:
+    """To pack columns of a transposed A again costs three times as much as of another."""
+    assert blas.gemm_tiles(784, 256, 128, "float32", transposed=True)[1] == 256
+    assert blas.gemm_tiles(128, 256, 784, "float32")[0] == 128
+    # Four tiles of this would cost more than a quarter of it.
+    rows, columns = blas.gemm_tiles(256, 128, 128, "float32", transposed=True)
+    assert -(-256 // rows) * -(-128 // columns) == 2
+
+
 def test_many_matrices_are_not_cut() -> None:
     """A batch is parallel by itself."""
     assert blas.gemm_tiles(256, 256, 256, "float32") != (256, 256)

@@ -137,6 +137,55 @@ def test_the_gil_is_released() -> None:
     assert turns > 100
 
 
+FEWER = """
+run, data = counting(1)  # one region: more of them might really wait, and back off further
+assert run() == -1
+word = threads.pool.word
+word(threads.FEWER).value = LEFT
+word(threads.FEWER_UNTIL).value = 2**62
+word(threads.THREADS).value = 0
+before = word(threads.GATE).value >> threads.GENERATION_SHIFT
+assert run() == -1 and (data == 2).all()
+regions = (word(threads.GATE).value >> threads.GENERATION_SHIFT) - before
+print(regions, word(threads.THREADS).value)
+word(threads.FEWER_UNTIL).value = 0
+word(threads.FEWER_FOR).value = 0
+assert run() == -1 and (data == 3).all()
+assert word(threads.GATE).value >> threads.GENERATION_SHIFT > before + regions
+"""
+
+
+@pytest.mark.parametrize(("threads_left", "expected"), [(1, "0 0"), (3, "1 3")])
+def test_backing_off(threads_left: int, expected: str) -> None:
+    """With a thread less for a while: alone no region is opened, and nothing else changes."""
+    code = PRELUDE + FEWER.replace("LEFT", str(threads_left))
+    assert in_process(code, GRAPHC_NUM_THREADS="5").strip() == expected
+
+
+BUSY = """
+import subprocess
+processor = min(os.sched_getaffinity(0))
+os.sched_setaffinity(0, {processor})
+busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+try:
+    run, data = counting(20_000, extent=4_000)
+    for turn in range(1, 21):
+        assert run() == -1 and (data == 20_000 * turn).all()
+        if threads.pool.word(threads.FEWER_FOR).value > 0:
+            break
+    print(threads.pool.word(threads.FEWER_FOR).value > 0)
+finally:
+    busy.kill()
+    busy.wait()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs Linux")
+def test_a_busy_processor_is_noticed() -> None:
+    """Two threads and another process on one processor: waiting for each other gains nothing."""
+    assert in_process(PRELUDE + BUSY, GRAPHC_NUM_THREADS="2") == "True\n"
+
+
 FORK = """
 run, data = counting(2_000)
 assert run() == -1

@@ -1,0 +1,46 @@
+"""How much a kernel computes for each element it visits, in units of one addition.
+
+It decides how many elements are worth handing to another thread, so it depends on the program
+alone.
+"""
+
+from __future__ import annotations
+
+from graphc.loops.ir import Apply, Expression, Loop, RandomBits, Statement
+from graphc.loops.tidy import expressions, parts
+
+# Measured in vectorised kernels on arrays that are in the cache, to the nearest power of two.
+_WEIGHTS = dict.fromkeys(
+    ("exp", "log", "expm1", "log1p", "sin", "cos", "tanh", "sigmoid", "softplus", "erf"), 8
+) | {"divide": 4, "sqrt": 4, "power": 16}
+_RANDOM_BITS = 16
+
+
+def work(body: tuple[Statement, ...]) -> int:
+    """Work at each index of the innermost loops, all of them together; at least 1.
+
+    >>> from graphc.loops.ir import Constant, Store, Variable
+    >>> x, i = Variable("x", "float32"), Variable("i", "int64")
+    >>> y = Apply("exp", (Apply("add", (x, x), "float32"),), "float32")
+    >>> work((Store(0, i, y),))
+    9
+    """
+    return max(_body(body), 1)
+
+
+def _body(body: tuple[Statement, ...]) -> int:
+    total = 0
+    for statement in body:
+        total += sum(map(_expression, expressions(statement)))
+        if isinstance(statement, Loop):
+            total += len(statement.accumulators) + _body(statement.body)
+    return total
+
+
+def _expression(value: Expression) -> int:
+    own = 0
+    if isinstance(value, Apply) and value.dtype in ("float32", "float64"):
+        own = _WEIGHTS.get(value.operation, 1)
+    elif isinstance(value, RandomBits):
+        own = _RANDOM_BITS
+    return own + sum(map(_expression, parts(value)))
