@@ -17,10 +17,10 @@ from graphc.ir.shape import shape_text
 from graphc.ir.site import Site
 from graphc.loops.ir import Apply, Expression, Loop, Statement
 from graphc.loops.tidy import expressions, parts
+from graphc.schedule.arguments import CheckNote
 from graphc.schedule.buffer import Buffer, View
 from graphc.schedule.memory import Life, live_bytes, plan
 from graphc.schedule.schedule import KernelCall, Product, Routine, Schedule, ScheduledStep
-from graphc.schedule.values import CheckNote
 from graphc.target.instance import Instance
 from graphc.target.instructions import COLUMNS, Opcode
 

@@ -44,7 +44,7 @@ from graphc.schedule.group import (
     value_indices,
 )
 from graphc.schedule.index import Affine, Computed, Padded, Scaled, row_major_strides
-from graphc.schedule.values import Arguments, Scope, Values
+from graphc.schedule.values import Scope, Values
 
 Memory = Callable[[Node], View | None]
 
@@ -166,7 +166,7 @@ class GroupLowering:
         return self._finish([*self.values.top.statements, *statements])
 
     def _finish(self, statements: list[Statement]) -> Lowered:
-        arguments: Arguments = self.values.arguments
+        arguments = self.values.arguments
         kernel = Kernel(
             tuple(
                 Buffer(b.dtype.name, slot in arguments.written)

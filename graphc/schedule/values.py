@@ -32,6 +32,7 @@ from graphc.ops.indexing import checked_op
 from graphc.ops.layout import pad_op
 from graphc.ops.scalar import copy as copy_op
 from graphc.ops.source import constant_op, flag_op, ramp_op, size_op, uniform_value
+from graphc.schedule.arguments import Arguments, CheckNote
 from graphc.schedule.buffer import View
 from graphc.schedule.index import (
     Affine,
@@ -47,50 +48,6 @@ from graphc.schedule.index import (
 # Constants that are part of the text of a kernel; every other one is an argument, so that kernels
 # are shared.
 _LITERALS = (-1.0, 0.0, 0.5, 1.0, 2.0)
-
-
-@dataclass(frozen=True)
-class CheckNote:
-    """What a failed check means: the node whose index is out of range, and the length it must stay
-    under."""
-
-    node: Node
-    length: Dim
-
-
-@dataclass
-class Arguments:
-    """The buffers and scalars of a kernel, in the order of first use."""
-
-    views: list[Any] = field(default_factory=list)  # the buffers, one slot each
-    scalars: list[tuple[str, Any]] = field(
-        default_factory=list
-    )  # (dtype, a Dim, number or CheckNote)
-    written: set[int] = field(default_factory=set)
-
-    def buffer(self, buffer: object) -> int:
-        """The slot of a buffer."""
-        for slot, known in enumerate(self.views):
-            if known is buffer:
-                return slot
-        self.views.append(buffer)
-        return len(self.views) - 1
-
-    def scalar(self, dtype: str, value: Any) -> Argument:
-        """The argument that holds a dimension, a number, or the code of a check."""
-        for position, (known_dtype, known) in enumerate(self.scalars):
-            if known_dtype == dtype and type(known) is type(value) and known == value:
-                return Argument(position, dtype)
-        self.scalars.append((dtype, value))
-        return Argument(len(self.scalars) - 1, dtype)
-
-    def dim(self, dim: Dim) -> Expression:
-        """A dimension as an expression: 0 and 1 are literal, since strides of them change the
-        code."""
-        if isinstance(dim, int) and dim in (-1, 0, 1):
-            return Constant(dim, "int64")
-        return self.scalar("int64", dim)
-
 
 # The levels of the nest: before all loops, in a row, in an inner loop of a row.
 _TOP, _ROW, _ELEMENT = range(3)

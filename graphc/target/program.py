@@ -19,6 +19,7 @@ from graphc.ir.node import Node
 from graphc.loops.work import work as work_of
 from graphc.ops.evaluate import evaluate_static
 from graphc.ops.source import constant_value
+from graphc.schedule.arguments import CheckNote
 from graphc.schedule.buffer import (
     ARENA,
     CARRIED,
@@ -31,7 +32,6 @@ from graphc.schedule.buffer import (
 )
 from graphc.schedule.memory import Life, MemoryPlan, plan
 from graphc.schedule.schedule import Copy, KernelCall, Product, Routine, Schedule, ScheduledStep
-from graphc.schedule.values import CheckNote
 from graphc.schedule.verify import verify_plan
 from graphc.target.blas import gemm_tiles
 from graphc.target.instructions import COLUMNS, Gemm, Opcode, float_bits

@@ -13,7 +13,9 @@ from graphc.ir.node import Node
 
 X = gx.input("x", ("n", 3))
 OUTSIDE: dict[str, tuple[Callable[[], Node], int, str]] = {
-    "a slice from beyond the end": (lambda: X[5:], 3, r"\(n - 5, 3\) would be \(-2, 3\), for n = 3"),
+    "a slice from beyond the end": (
+        lambda: X[5:], 3, r"\(n - 5, 3\) would be \(-2, 3\), for n = 3"
+    ),
     "a slice to beyond the end": (lambda: X[:5], 3, "elements 0 to 4 of an axis of 3"),
     "an element beyond the end": (lambda: X[4], 3, "elements 4 to 4 of an axis of 3"),
     "an element before the start": (lambda: X[-4], 3, "elements -1 to -1 of an axis of 3"),
