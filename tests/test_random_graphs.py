@@ -91,7 +91,7 @@ def test_a_native_loop_is_its_steps(
     check_loop(random_loop(pick, steps), "cpu", batch, epochs, seed, shuffle)
 
 
-@examples(5000)
+@examples(1200)
 @given(PICKS, st.integers(1, 40), st.sampled_from(["float64", "float32"]))
 @pytest.mark.nightly
 def test_large_random_graphs(pick: random.Random, steps: int, dtype: str) -> None:
@@ -101,7 +101,7 @@ def test_large_random_graphs(pick: random.Random, steps: int, dtype: str) -> Non
     check_target(case, "python")
 
 
-@examples(500)
+@examples(250)
 @given(PICKS, st.integers(1, 30), st.sampled_from(["float64", "float32"]))
 @pytest.mark.nightly
 def test_large_random_graphs_in_native_code(pick: random.Random, steps: int, dtype: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -75,6 +75,7 @@ class Function:
         self.single = single
         self._slots: dict[Any, list[Slot]] = {}
         self._steps = itertools.count()
+        self._draws = any(node.op.kind == "random" for node in schedule.graph.nodes)
         self._lock = threading.Lock()
         self._locks = _locks(schedule)
         self._inputs = tuple((node, node.dtype.numpy) for node in original.inputs)
@@ -137,7 +138,8 @@ class Function:
             slot = free.pop() if free else self._bind(arrays, key)
         except IndexError:  # another thread took the last one
             slot = self._bind(arrays, key)
-        step = next(self._steps)
+        # Two calls must not draw the same numbers; without draws the number does not matter.
+        step = self.take_steps(1) if self._draws else next(self._steps)
         try:
             if self._locks:
                 with self.locked():
@@ -151,14 +153,10 @@ class Function:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Holds the locks of every parameter and state that this function uses."""
-        for lock in self._locks:
-            lock.acquire()
-        try:
+        with ExitStack() as held:
+            for lock in self._locks:
+                held.enter_context(lock)
             yield
-        finally:
-            for lock in reversed(self._locks):
-                lock.release()
-
 
     def argument(self, node: Node, value: Any) -> np.ndarray:
         """A value as the contiguous array that an input takes."""

@@ -58,6 +58,21 @@ def test_threads_updating_one_parameter() -> None:
     np.testing.assert_array_equal(count.value, np.full(1000, 1500.0))
 
 
+def test_threads_draw_different_numbers() -> None:
+    """No two calls of one function, from whatever threads, see the same draws."""
+    function = gx.compile([], gx.random.stream(3).uniform((2,), dtype="float64"))
+    seen: list[tuple[float, ...]] = []
+
+    def work(number: int) -> None:
+        for _ in range(200):
+            seen.append(tuple(function()))
+            if number == 0:
+                function.take_steps(3)
+
+    together(4, work)
+    assert len(set(seen)) == len(seen) == 800
+
+
 def test_threads_compiling_and_looping() -> None:
     """Compilation and loops in several threads at once give what they give alone."""
     alone = classifier()
