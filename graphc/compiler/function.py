@@ -105,7 +105,7 @@ class Function:
         return MemoryReport(self.lives, self.schedule, self.last_sizes)
 
     def source(self) -> str:
-        """The Python that was compiled, kernel by kernel, with the user's lines beside it."""
+        """The Python that was compiled, kernel by kernel, each part below the user's line."""
         return source_text(self.schedule, self.kernels)
 
     def explain(self) -> str:

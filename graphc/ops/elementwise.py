@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 import graphc.ops.formula as formulas
-from graphc.errors import DTypeError
+from graphc.errors import ArgumentError, DTypeError
 from graphc.ir.dtype import DType, as_dtype, bool_, default_float, int32, promote
 from graphc.ir.node import Node, make
 from graphc.ir.op import ATOM, Attributes, Notation, Op, register
@@ -22,12 +22,17 @@ from graphc.ir.shape import TensorType, broadcast_shapes
 from graphc.ops.layout import sum_to_shape
 from graphc.ops.source import as_nodes
 
-# How an operation's element types follow from its operands':
-# arithmetic: operands meet in one type, the result has it      float: the same, integers become
-# floats
-#   comparison: operands meet, the result is bool                 logical: bool in, bool out
-#   integer: operands meet in one integer type                    select: bool first, the rest meet
-TYPE_RULES = ("arithmetic", "float", "comparison", "logical", "integer", "select", "float_test")
+# How an operation's element types follow from its operands'.
+TYPE_RULES = {
+    "arithmetic": "operands meet in one type, and the result has it",
+    "float": "the same, and integers become floats",
+    "comparison": "operands meet, and the result is bool",
+    "float_test": "the same, for floats",
+    "logical": "bool in, bool out",
+    "integer": "operands meet in one integer type",
+    "select": "a bool first, and the rest meet",
+    "any": "the operand as it is",
+}
 
 Partials = Sequence["Node | float | None"]
 
@@ -146,6 +151,8 @@ def elementwise(
     `reference` is a NumPy function.
     """
     count = arity if arity is not None else formula.__code__.co_argcount - 1
+    if types not in TYPE_RULES:
+        raise ArgumentError(f"{name}: types must be one of {', '.join(TYPE_RULES)}; got {types!r}")
     partials = _as_partials(derivative) if derivative is not None else None
     op = ElementwiseOp(
         name,

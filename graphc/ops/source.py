@@ -10,11 +10,11 @@ import numpy as np
 
 from graphc.errors import ArgumentError, DTypeError
 from graphc.ir.declaration import ConstantArray, Declaration
-from graphc.ir.dim import Dim, as_dim
+from graphc.ir.dim import as_dim
 from graphc.ir.dtype import DType, as_dtype, bool_, default_float, int64, weak_dtype
 from graphc.ir.node import Node, make
 from graphc.ir.op import Attributes, Notation, Op, register
-from graphc.ir.shape import Shape, TensorType, as_shape, normalize_axis, shape_text
+from graphc.ir.shape import TensorType, as_shape, normalize_axis, shape_text
 
 
 class SourceOp(Op):
@@ -210,9 +210,3 @@ def uniform_value(node: Node) -> Any:
     # By bits: 0.0 and -0.0 differ, and a nan is what it is.
     shared = array.size == 1 or array.tobytes() == first.tobytes() * array.size
     return first if shared else None
-
-
-def describe_shape(dims: Iterable[Dim]) -> str:
-    """A shape for an error message."""
-    shape: Shape = tuple(dims)
-    return shape_text(shape)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -264,7 +264,7 @@ class GroupLowering:
             kind = REDUCING if accumulators else SEQUENTIAL
             level = tuple(accumulators)
             if position:
-                level = tuple(_renamed(a, f"{a.name}_{position}") for a in accumulators)
+                level = tuple(replace(a, name=f"{a.name}_{position}") for a in accumulators)
             body = [Loop(self._axis(self.inner[position], kind), tuple(body), level)]
             accumulators = [
                 _outer(a, f"{a.name}_{position}") if position else a for a in accumulators
@@ -357,17 +357,7 @@ def _identity(op: ReductionOp, dtype: str) -> Constant:
     return Constant(float(op.identity) if floats else int(op.identity), dtype)
 
 
-def _renamed(accumulator: Accumulator, name: str) -> Accumulator:
-    return Accumulator(
-        name, accumulator.combine, accumulator.value, accumulator.identity, accumulator.dtype,
-        accumulator.index, accumulator.origin,
-    )  # fmt: skip
-
-
 def _outer(accumulator: Accumulator, inner: str) -> Accumulator:
     """The accumulator one level out, which combines the results of the level inside."""
     index = Variable(f"{inner}_index", "int64") if accumulator.index is not None else None
-    return Accumulator(
-        accumulator.name, accumulator.combine, Variable(inner, accumulator.dtype),
-        accumulator.identity, accumulator.dtype, index, accumulator.origin,
-    )  # fmt: skip
+    return replace(accumulator, value=Variable(inner, accumulator.dtype), index=index)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graphc.errors import CompileError
-from graphc.ir.dim import Dim, product
+from graphc.ir.dim import Dim
 from graphc.ir.node import Node
 from graphc.ir.site import Site, raise_located
 from graphc.loops.ir import (
@@ -340,8 +340,3 @@ class Values:
 
     def _as(self, value: Expression, dtype: str) -> Expression:
         return value if value.dtype == dtype else Apply("cast", (value,), dtype)
-
-
-def elements_of(dims: tuple[Dim, ...]) -> Dim:
-    """The number of indices of a nest of axes."""
-    return product(dims)

@@ -65,7 +65,6 @@ class Segment:
     rows: list[list[int]] = field(default_factory=list)
     patches: list[tuple[int, int, int]] = field(default_factory=list)
     holds: list[Any] = field(default_factory=list)  # arrays that must outlive the rows
-    labels: list[ScheduledStep] = field(default_factory=list)
 
 
 class Cells:
@@ -122,7 +121,6 @@ class Binder:
                 self._routine(step)
             else:
                 self._copy(step)
-            self.segment.labels.append(step)
         return self.segment
 
     # ---- addresses
