@@ -12,7 +12,11 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from graphc.grad.check import check_gradients
+from graphc.grad.forward import jvp
+from graphc.grad.higher import gauss_newton_product, hessian, hvp, jacobian
 from graphc.grad.reverse import grad, value_and_grad, vjp
+from graphc.grad.vectorize import vmap
 from graphc.ir.dtype import set_default_float
 from graphc.ir.node import OPERATORS, Node
 from graphc.ops import *  # noqa: F403
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     from graphc.compiler.function import Function
     from graphc.ir.graph import Graph
     from graphc.ir.text import parse, to_text
+    from graphc.view.accuracy import accuracy
     from graphc.view.backprop_table import backprop_table
     from graphc.view.dot import to_dot
     from graphc.view.latex import latex
@@ -42,17 +47,20 @@ _LATER = {
     "Graph": "graphc.ir.graph", "parse": "graphc.ir.text", "to_text": "graphc.ir.text",
     "show": "graphc.view.show", "latex": "graphc.view.latex", "to_dot": "graphc.view.dot",
     "to_networkx": "graphc.view.networkx_graph", "backprop_table": "graphc.view.backprop_table",
-    "nn": "graphc.nn", "train": "graphc.train",
+    "accuracy": "graphc.view.accuracy", "nn": "graphc.nn", "train": "graphc.train",
 }  # fmt: skip
 _LATER_METHODS = {
     "repr_latex": ("graphc.view.latex", "repr_latex"),
     "repr_html": ("graphc.view.html", "repr_html"),
+    "formula": ("graphc.view.show", "formula"),
 }
 
 __all__ = [
-    "Function", "Graph", "Node", "backprop_table", "compile", "elementwise", "evaluate", "grad",
-    "inference", "latex", "nn", "parse", "set_default_float", "show", "simplify", "to_dot",
-    "to_networkx", "to_text", "train", "value_and_grad", "vjp", "why", *_operations,
+    "Function", "Graph", "Node", "accuracy", "backprop_table", "check_gradients", "compile",
+    "elementwise",
+    "evaluate", "gauss_newton_product", "grad", "hessian", "hvp", "inference", "jacobian", "jvp",
+    "latex", "nn", "parse", "set_default_float", "show", "simplify", "to_dot", "to_networkx",
+    "to_text", "train", "value_and_grad", "vjp", "vmap", "why", *_operations,
 ]  # fmt: skip
 
 

@@ -73,6 +73,10 @@ class IndexRangeError(ExecutionError, IndexError):
     """An index or a label lies outside the axis it selects from."""
 
 
+class CheckFailedError(ExecutionError, AssertionError):
+    """A condition that `gx.check` states does not hold."""
+
+
 class SingularMatrixError(ExecutionError, ArithmeticError):
     """A linear system has no unique solution."""
 

@@ -47,8 +47,11 @@ UNKNOWN_TO = {
 
 # Not imported by `import graphc`, because they take longer than everything else together.
 HEAVY = frozenset(
-    ["numba", "llvmlite", "scipy", "sympy", "networkx", "tqdm", "safetensors", "IPython"]
-)
+    [
+        "numba", "llvmlite", "scipy", "sympy", "mpmath", "networkx", "opt_einsum", "tqdm",
+        "safetensors", "IPython",
+    ]
+)  # fmt: skip
 LIGHT = frozenset(["numpy", "graphc", *sys.stdlib_module_names])
 
 # Modules that write or read objects as pickles.

@@ -11,16 +11,18 @@ from typing import Any
 
 import numpy as np
 
+from graphc.compiler.effects import precise_failure
 from graphc.compiler.loop import run_loop
 from graphc.compiler.report import MemoryReport, explain, source_text
 from graphc.compiler.slot import Slot
-from graphc.errors import ArgumentError
+from graphc.errors import ArgumentError, CheckFailedError
 from graphc.ir.declaration import Declaration
 from graphc.ir.dim import evaluate as evaluate_dim
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
+from graphc.ops.effect import print_value
 from graphc.ops.evaluate import as_argument, bind_sizes, check_sizes
-from graphc.schedule.memory import Life
+from graphc.schedule.buffer import Life
 from graphc.schedule.schedule import Schedule, ScheduledStep
 from graphc.target.instance import Instance
 from graphc.target.machine import Machine
@@ -79,6 +81,7 @@ class Function:
         self._lock = threading.Lock()
         self._locks = _locks(schedule)
         self._inputs = tuple((node, node.dtype.numpy) for node in original.inputs)
+        self._printed = original.printed
         self.last_sizes: dict[str, int] | None = None
         self.casts: dict[str, str] = {}
 
@@ -123,7 +126,11 @@ class Function:
     # ---- calls
 
     def __call__(self, *args: Any, **named: Any) -> Any:
-        """The outputs for these inputs; updates have been applied when it returns."""
+        """The outputs for these inputs; updates have been applied when it returns.
+
+        Raises what fails while it runs, such as IndexRangeError or CheckFailedError; no update has
+        been applied then.
+        """
         if named or len(args) != len(self._inputs):
             args = self._by_name(args, named)
         arrays = [
@@ -146,9 +153,21 @@ class Function:
                     results = slot.run(arrays, step)
             else:
                 results = slot.run(arrays, step)
+        except CheckFailedError as error:
+            feed = dict(zip(self.inputs, arrays, strict=True))
+            raise precise_failure(self.original, feed, step) or error from None
         finally:
             self._slots.setdefault(key, []).append(slot)
+        if self._printed:
+            results = self._print(results)
         return results[0] if self.single else tuple(results)
+
+    def _print(self, results: list[Any]) -> list[Any]:
+        """Print the values that come after the outputs; the outputs."""
+        count = len(self.outputs)
+        for effect, value in zip(self._printed, results[count:], strict=True):
+            print_value(effect, value)
+        return results[:count]
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -200,7 +219,8 @@ class Function:
                 del self._slots[next(iter(self._slots))]
         self.last_sizes = sizes
         instance = Instance(self.schedule, self.lives, sizes, self.handles, self.machine)
-        outputs = [(self.output_shape(node, sizes), node.dtype.numpy) for node in self.outputs]
+        results = (*self.outputs, *self._printed)
+        outputs = [(self.output_shape(node, sizes), node.dtype.numpy) for node in results]
         return Slot(instance, arrays, outputs)
 
     def output_shape(self, node: Node, sizes: Mapping[str, int]) -> tuple[int, ...]:

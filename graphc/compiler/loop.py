@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphc.errors import ArgumentError, NonFiniteError, ShapeError
+from graphc.compiler.effects import Prints, precise_failure
+from graphc.errors import ArgumentError, CheckFailedError, NonFiniteError, ShapeError
 from graphc.ir.dim import size_names
 from graphc.ir.node import Node
 from graphc.ir.site import written_at
 from graphc.ops.evaluate import evaluate_all
+from graphc.target.instructions import Context
 from graphc.target.loop import LoopPlan, LoopProgram
 
 if TYPE_CHECKING:
@@ -50,11 +52,12 @@ def run_loop(
     known = full if full is not None else rest
     if known is not None and plan.steps:
         function.last_sizes = known
+        prints = Prints(function.original.printed, (full, rest))
         program = LoopProgram(
-            function.schedule, function.lives, (full, rest), function.handles,
-            function.machine, arrays, outputs, plan, function.take_steps(plan.steps),
+            function.schedule, function.lives, (full, rest), function.handles, function.machine,
+            arrays, outputs, prints.memory, plan, function.take_steps(plan.steps),
         )  # fmt: skip
-        _Run(function, program, outputs).to_end(on_progress)
+        _Run(function, program, outputs, prints).to_end(on_progress)
     return outputs[0] if function.single else outputs
 
 
@@ -125,9 +128,14 @@ class _Run:
     """One loop under way: slices of steps, snapshots, and the search for the first bad node."""
 
     def __init__(
-        self, function: Function, program: LoopProgram, outputs: tuple[np.ndarray, ...]
+        self,
+        function: Function,
+        program: LoopProgram,
+        outputs: tuple[np.ndarray, ...],
+        prints: Prints,
     ) -> None:
         self.function, self.program, self.outputs = function, program, outputs
+        self.prints = prints
         self.watched = [array for array in outputs if array.dtype.kind == "f"]
         updated = {state for state, _ in function.original.updates}
         self.states = sorted(updated, key=lambda node: node.number)
@@ -142,13 +150,18 @@ class _Run:
             start = time.perf_counter()
             with self.function.locked():
                 before, mark = self._snapshot(), self.program.mark()
-                now = self.program.advance(budget)
+                try:
+                    now = self.program.advance(budget)
+                except CheckFailedError as error:
+                    raise self._located(error) from None
                 if self._bad(done, now):
                     self._explain_bad(before, mark)
             taken = time.perf_counter() - start
+            self.prints.show(self.program.is_rest(done))
             if on_progress is not None:
                 on_progress(now, tuple(array[:now] for array in self.outputs))
-            budget = max(1, min(8 * budget, int(budget * _SLICE_SECONDS / max(taken, 1e-9))))
+            if not self.prints.memory:  # what a step prints is shown before the next one
+                budget = max(1, min(8 * budget, int(budget * _SLICE_SECONDS / max(taken, 1e-9))))
 
     def _snapshot(self) -> _Snapshot:
         for node, place in zip(self.states, self._saved, strict=True):
@@ -181,13 +194,29 @@ class _Run:
                 self.program.reset(order)
                 raise self._error(done, batch)
 
-    def _error(self, step: int, batch: tuple[np.ndarray, ...]) -> NonFiniteError:
-        graph = self.function.original
-        feed = dict(zip(graph.inputs, batch, strict=True))
-        number = int(self.program.context[3])
-        values = evaluate_all(graph.roots, feed, step=number)
+    def _located(self, error: CheckFailedError) -> CheckFailedError:
+        """A failed check of the step under way, with the step and the first place that fails."""
+        graph, step = self.function.original, self.program.done
+        feed = dict(zip(graph.inputs, self.program.batch(step), strict=True))
+        precise = precise_failure(graph, feed, self._number())
+        if precise is None:  # it fails in the rounding of compiled code only
+            return error
+        known = CheckFailedError(f"{self._where(step)}: {precise}")
+        known.located = True
+        return known
+
+    def _number(self) -> int:
+        """The number of the step that ran last, which is what its draws saw."""
+        return int(self.program.context[Context.STEP])
+
+    def _where(self, step: int) -> str:
         epoch = self.program.plan.first_epoch + step // self.program.plan.steps_per_epoch
-        where = f"step {step} (epoch {epoch})"
+        return f"step {step} (epoch {epoch})"
+
+    def _error(self, step: int, batch: tuple[np.ndarray, ...]) -> NonFiniteError:
+        graph, where = self.function.original, self._where(step)
+        feed = dict(zip(graph.inputs, batch, strict=True))
+        values = evaluate_all(graph.values, feed, step=self._number())
         for node, value in values.items():
             parts = value if isinstance(value, tuple) else (value,)
             if any(

@@ -4,28 +4,33 @@ value to the next."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from graphc import config
 from graphc.compiler.function import CompiledKernel, Function, Phase
 from graphc.errors import ArgumentError, CompileError, DTypeError, ShapeError
+from graphc.grad.leave_loop import leave_loops
 from graphc.ir.dim import size_names
 from graphc.ir.graph import Graph
-from graphc.ir.node import Node
+from graphc.ir.node import Node, make
 from graphc.ir.shape import TupleType, shape_text
-from graphc.ir.site import at_user_line, raise_located
-from graphc.ir.traverse import substitute, topological
+from graphc.ir.site import at_user_line, inherit_sites, raise_located
+from graphc.ir.traverse import rebuild, remake, substitute, topological
 from graphc.ir.verify import verify
 from graphc.loops.verify import verify as verify_loops
+from graphc.ops.effect import effects_of
 from graphc.ops.source import const, input_op, param_op, size_op, state_op, training
+from graphc.ops.statement import restate
 from graphc.rewrite.engine import rewrite
+from graphc.rewrite.loops import merge_loops
 from graphc.schedule.build import schedule as build_schedule
 from graphc.schedule.contract import contract
+from graphc.schedule.control import body_graphs, with_graphs
 from graphc.schedule.expand import expand
 from graphc.schedule.memory import lives
-from graphc.schedule.schedule import KernelCall, Routine, Schedule, ScheduledStep
+from graphc.schedule.schedule import KernelCall, Routine, Schedule, ScheduledStep, parts_of
 from graphc.schedule.split import split_reductions
 from graphc.schedule.verify import verify_schedule
 from graphc.target.machine import Machine, machine
@@ -39,25 +44,30 @@ def fix_flags(graph: Graph) -> Graph:
     return graph.with_roots(substitute(list(graph.roots), {training: const(True)}))
 
 
-def rewrite_all(graph: Graph) -> Graph:
+def rewrite_all(graph: Graph, disabled: str | Collection[str] = ()) -> Graph:
     """All rewriting phases."""
-    return rewrite(graph)
+    return rewrite(graph, disabled=disabled)
 
 
-def rewrite_expanded(graph: Graph) -> Graph:
+def rewrite_expanded(graph: Graph, disabled: str | Collection[str] = ()) -> Graph:
     """What expansion left: canonical order and simplification. Stable forms were found before."""
-    return rewrite(graph, phases=("canonicalize",))
+    return rewrite(graph, phases=("canonicalize",), disabled=disabled)
 
 
 # The passes from the user's graph to the one that is scheduled, in order.
-PASSES: tuple[tuple[str, Callable[[Graph], Graph]], ...] = (
+PASSES: tuple[tuple[str, Callable[..., Graph]], ...] = (
     ("flags", fix_flags),
+    ("merge", merge_loops),
+    ("leave", leave_loops),
+    ("prune", merge_loops),
     ("rewrite", rewrite_all),
     ("expand", expand),
     ("simplify", rewrite_expanded),
     ("contract", contract),
     ("split", split_reductions),
 )
+# The passes that apply rewriting rules, which `disabled` switches off.
+_REWRITING = ("rewrite", "simplify")
 STAGES = ("graph", *(name for name, _ in PASSES), "schedule", "source")
 
 
@@ -66,10 +76,11 @@ def inference(y: Node | Sequence[Node]) -> Any:
     """The graph with `gx.training` off: dropout passes everything, normalization uses what it has
     learned.
 
-    Takes one node, or several and gives a list.
+    Takes one node, or several and gives a list. Checks and prints of values that depend on the flag
+    are stated of the new graph too.
     """
     outputs = [y] if isinstance(y, Node) else list(y)
-    result = substitute(outputs, {training: const(False)})
+    result = restate(outputs, {training: const(False)})
     return result[0] if isinstance(y, Node) else result
 
 
@@ -91,13 +102,15 @@ def compile(
     updates: Mapping[Node, Any] | None = None,
     target: str = "cpu",
     stop: str | None = None,
+    disabled: str | Collection[str] = (),
 ) -> Any:
     """Compile expressions to a `Function`.
 
     Args: `inputs`, the nodes that a call feeds, in order; `outputs`, a node (the call returns an
     array) or several (a tuple); `updates`, new values of parameters and states, all computed from
     the old ones; `target`, "cpu" or "python"; `stop`, the name of a stage ("graph", "rewrite",
-    "schedule", "source", ...) whose result to return.
+    "schedule", "source", ...) whose result to return; `disabled`, names of rewriting rules or
+    phases to switch off (docs/rewriting.md lists them), or "rewrite" for all of them.
 
     Raises ArgumentError, ShapeError or DTypeError for what does not fit, CompileError naming the
     node for what cannot be compiled. Nothing falls back to Python.
@@ -106,7 +119,7 @@ def compile(
         raise ArgumentError(f"compile: stop must be one of {', '.join(STAGES)}; got {stop!r}")
     timer = _Timer([])
     runner = machine(target, config.thread_count())
-    graphs = run_passes(make_graph(inputs, outputs, updates or {}), timer)
+    graphs = run_passes(make_graph(inputs, outputs, updates or {}), timer, disabled)
     if stop in graphs:
         return graphs[stop]
     plan: Schedule = timer.run("schedule", build_schedule, graphs[PASSES[-1][0]])
@@ -126,14 +139,33 @@ def compile(
     return function
 
 
-def run_passes(graph: Graph, timer: _Timer) -> dict[str, Graph]:
+def run_passes(
+    graph: Graph, timer: _Timer, disabled: str | Collection[str] = ()
+) -> dict[str, Graph]:
     """The graph as given ("graph") and after each pass, by the pass's name."""
     stages = {"graph": graph}
     for name, run_pass in PASSES:
-        graph = stages[name] = timer.run(name, run_pass, graph)
+        switched_off = (disabled,) if name in _REWRITING else ()
+        graph = stages[name] = timer.run(name, with_bodies, run_pass, graph, *switched_off)
         if config.verify_enabled():
             verify(graph, after=name)
     return stages
+
+
+def with_bodies(run_pass: Callable[..., Graph], graph: Graph, *arguments: Any) -> Graph:
+    """The graph after a pass, which the bodies of its loops and branches go through first."""
+    if not any(node.op.kind == "loop" for node in graph.nodes):
+        return run_pass(graph, *arguments)
+
+    def change(node: Node, inputs: tuple[Node, ...]) -> Node:
+        same = remake(node, inputs)
+        if node.op.kind != "loop":
+            return same
+        graphs = [with_bodies(run_pass, body, *arguments) for body in body_graphs(same)]
+        with inherit_sites(node.sites):
+            return make(same.op, same.inputs, **{**same.attrs, **with_graphs(same, graphs)})
+
+    return run_pass(graph.with_roots(rebuild(list(graph.roots), change)), *arguments)
 
 
 def make_graph(
@@ -156,7 +188,8 @@ def make_graph(
                 f"compile: {node!r} has several results; take them with node[index]"
             )
     pairs = tuple((state, _as_update(state, new)) for state, new in updates.items())
-    graph = Graph(fed, wanted, pairs)
+    roots = (*fed, *wanted, *(node for pair in pairs for node in pair))
+    graph = Graph(fed, wanted, pairs, effects=effects_of(roots))
     _check_fed(graph)
     return graph
 
@@ -205,6 +238,8 @@ def _sizes_in(node: Node) -> Iterator[str]:
 def render_steps(plan: Schedule) -> dict[ScheduledStep, Rendered]:
     """The source of each step that is a kernel."""
     found: dict[ScheduledStep, Rendered] = {}
+    for part in parts_of(plan):
+        found |= render_steps(part.schedule)
     for step in plan.steps:
         if isinstance(step, KernelCall):
             if config.verify_enabled():

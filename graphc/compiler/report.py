@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,12 +18,12 @@ from graphc.ir.shape import shape_text
 from graphc.ir.site import Site
 from graphc.loops.ir import Apply, Expression, Loop, Statement
 from graphc.loops.tidy import expressions, parts
-from graphc.schedule.arguments import CheckNote
-from graphc.schedule.buffer import Buffer, View
-from graphc.schedule.memory import Life, live_bytes, plan
-from graphc.schedule.schedule import KernelCall, Product, Routine, Schedule, ScheduledStep
+from graphc.schedule.buffer import Buffer, Life, View
+from graphc.schedule.memory import live_bytes, plan
+from graphc.schedule.note import CheckNote
+from graphc.schedule.schedule import Control, KernelCall, Product, Routine, Schedule, ScheduledStep
 from graphc.target.instance import Instance
-from graphc.target.instructions import COLUMNS, Opcode
+from graphc.target.instructions import Opcode
 
 if TYPE_CHECKING:
     from graphc.compiler.function import CompiledKernel, Function
@@ -76,11 +77,21 @@ def source_text(schedule: Schedule, kernels: Sequence[CompiledKernel]) -> str:
     """The steps of a program, then its kernels below the user's lines."""
     number = {id(step): kernel.number for kernel in kernels for step, _ in kernel.steps}
     lines = ["# The program, step by step:"]
-    for position, step in enumerate(schedule.steps):
-        lines.append(f"#   {position}: {describe(step, number.get(id(step)))}")
+    lines += _steps_text(schedule, number, "#   ")
     for kernel in kernels:
         lines += ["", "", f"# Kernel {kernel.number}", *_commented(kernel)]
     return "\n".join(lines) + "\n"
+
+
+def _steps_text(schedule: Schedule, number: Mapping[int, int], indent: str) -> list[str]:
+    """A line for each step; the steps of a body are indented below their loop."""
+    lines = []
+    for position, step in enumerate(schedule.steps):
+        lines.append(f"{indent}{position}: {describe(step, number.get(id(step)))}")
+        if isinstance(step, Control):
+            for part in step.parts:
+                lines += _steps_text(part.schedule, number, indent + "   ")
+    return lines
 
 
 def kernel_text(kernel: CompiledKernel) -> str:
@@ -148,7 +159,22 @@ def describe(step: ScheduledStep, kernel: int | None = None) -> str:
         return f"matrix product {target}{scale}{_operand(step.a)} @ {_operand(step.b)}"
     if isinstance(step, Routine):
         return f"routine {step.name} (kernel {kernel})" if kernel is not None else step.name
+    if isinstance(step, Control):
+        return _control_text(step)
     return "copy"
+
+
+def _control_text(step: Control) -> str:
+    """A loop or branch, and how many steps its bodies have."""
+    counts = [
+        f"{len(p.schedule.steps)} step{'s' * (len(p.schedule.steps) != 1)}" for p in step.parts
+    ]
+    if step.kind == "scan":
+        return f"scan, {step.length} times: {counts[0]}"
+    if step.kind == "cond":
+        return f"cond: {counts[0]}, or {counts[1]}"
+    limit = "" if step.length is None else f", at most {step.length} times"
+    return f"while loop{limit}: {counts[1]}, condition {counts[0]}"
 
 
 def _named(node: Any) -> str:
@@ -184,9 +210,24 @@ def cost(step: ScheduledStep, sizes: Mapping[str, int]) -> Cost:
         )
         return Cost(visits * _innermost(step.lowered.kernel.body), moved)
     if isinstance(step, Routine):
-        n = evaluate_dim(step.operands[0].shape[0], sizes)
-        return Cost(2 * n**3 // 3, moved)
+        node = step.nodes[0]
+        rows, work = (evaluate_dim(d, sizes) for d in (step.op.rows(node), step.op.row_work(node)))
+        return Cost(rows * work, moved)
+    if isinstance(step, Control):
+        return _control_cost(step, sizes)
     return Cost(0, moved)
+
+
+def _control_cost(step: Control, sizes: Mapping[str, int]) -> Cost:
+    """The bodies, as often as they run; of a branch the dearer one, of a while loop one turn."""
+    costs = []
+    for part in step.parts:
+        inner = [cost(one, sizes) for one in part.schedule.steps]
+        costs.append(Cost(sum(c.operations for c in inner), sum(c.moved_bytes for c in inner)))
+    if step.kind == "cond":
+        return max(costs, key=lambda known: known.operations)
+    times = evaluate_dim(step.length, sizes) if step.kind == "scan" and step.length else 1
+    return Cost(times * sum(c.operations for c in costs), times * sum(c.moved_bytes for c in costs))
 
 
 def _innermost(body: tuple[Statement, ...]) -> int:
@@ -237,29 +278,28 @@ def _times(function: Function, sizes: Mapping[str, int], repeats: int = 20) -> l
             function.schedule, function.lives, sizes, function.handles, function.machine
         )
         instance.arena[:] = 0
-        ports = [*function.inputs, *function.outputs]
+        ports = [*function.inputs, *function.outputs, *function.original.printed]
         held = [np.zeros([evaluate_dim(d, sizes) for d in n.shape], n.dtype.numpy) for n in ports]
         for register, array in enumerate(held):
             instance.registers[register] = array.ctypes.data
         try:
             with suppress(ExecutionError):  # a matrix of zeros is singular, and takes as long
                 instance.run(0)
-            return [
-                _time_row(function, instance, row, repeats)
-                for row in range(len(function.schedule.steps))
-            ]
+            starts = instance.starts
+            return [_time_rows(instance, *rows, repeats) for rows in pairwise(starts)]
         finally:
             for node, value in states:
                 node.value = value
 
 
-def _time_row(function: Function, instance: Instance, row: int, repeats: int) -> float:
-    table = np.zeros((2, COLUMNS), np.int64)
-    table[0], table[1, 0] = instance.table[row], Opcode.HALT
-    run = function.machine.prepare(table, instance.registers, instance.context)
+def _time_rows(instance: Instance, start: int, end: int, repeats: int) -> float:
+    """The best time of the rows from `start` to `end`, where the program halts meanwhile."""
+    after = instance.table[end].copy()
+    instance.table[end, 0] = Opcode.HALT
     best = float("inf")
     for _ in range(repeats):
-        start = time.perf_counter()
-        run(0)
-        best = min(best, time.perf_counter() - start)
+        begin = time.perf_counter()
+        instance.run_rows(start)
+        best = min(best, time.perf_counter() - begin)
+    instance.table[end] = after
     return best

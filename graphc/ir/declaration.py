@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import itertools
 import threading
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from graphc.ir.node import Node
 
 # Numbers in order of creation: the same in every run of one program.
 numbers = itertools.count()
@@ -33,9 +37,13 @@ class ConstantArray:
 
 class Declaration:
     """What makes a declared node its own: its role, its name, and the value it carries between
-    calls."""
+    calls.
 
-    __slots__ = ("lock", "name", "number", "role", "value")
+    `effects` are checks and prints of values that depend on it (see `graphc.ops.effect`): they live
+    no longer than the declaration.
+    """
+
+    __slots__ = ("effects", "lock", "name", "number", "role", "value")
 
     def __init__(self, role: str, name: str, value: np.ndarray | None = None) -> None:
         self.role = role
@@ -43,6 +51,7 @@ class Declaration:
         self.number = next(numbers)
         self.value = value
         self.lock = threading.RLock()
+        self.effects: list[Node] = []
 
     def __repr__(self) -> str:
         return f"{self.role} {self.name!r}"
@@ -55,4 +64,6 @@ def attribute_key(value: object) -> object:
         return tuple(attribute_key(item) for item in value)
     if isinstance(value, float):
         return (float, value.hex())
+    if isinstance(value, Declaration):
+        return (Declaration, value.number)
     return (type(value), value)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from math import gcd
+from numbers import Integral
 from typing import Any
 
 from graphc.errors import ArgumentError, ShapeError
@@ -165,9 +166,9 @@ def as_dim(value: object) -> Dim:
         return value
     if isinstance(value, str):
         return named_size(value)
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
+    if isinstance(value, bool) or not isinstance(value, Integral):
         raise ShapeError(f"a dimension must be an integer >= 0 or a name; got {value!r}")
-    number = int(value.__index__())
+    number = int(value)
     if number < 0:
         raise ShapeError(f"a dimension must be >= 0; got {number}")
     return number

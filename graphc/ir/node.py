@@ -20,7 +20,7 @@ from graphc.ir.declaration import Declaration, attribute_key, numbers
 from graphc.ir.dtype import DType
 from graphc.ir.op import Attributes, Op
 from graphc.ir.shape import NodeType, Shape, TensorType, TupleType, shape_text
-from graphc.ir.site import SITES_KEPT, Site, current_sites, raise_located, written_at
+from graphc.ir.site import SITES_KEPT, Site, current_sites, raise_located
 
 _lock = threading.RLock()
 _table: dict[tuple[Any, ...], weakref.ref[Node]] = {}
@@ -32,8 +32,31 @@ OPERATORS: dict[str, Callable[..., Any]] = {}
 
 def _refuse(text: str) -> Callable[..., NoReturn]:
     def method(self: Node, *_: object) -> NoReturn:
-        raise NodeUseError(f"{text} Node: {self!r}.{written_at(self.sites)}")
+        raise_located(NodeUseError(f"{text} Node: {self!r}"), self.sites)
 
+    return method
+
+
+def _operator(name: str) -> Callable[[Node, Any], Node]:
+    def method(self: Node, other: Any) -> Node:
+        return OPERATORS[name](self, other)  # type: ignore[no-any-return]
+
+    return method
+
+
+def _reflected(name: str) -> Callable[[Node, Any], Node]:
+    def method(self: Node, other: Any) -> Node:
+        return OPERATORS[name](other, self)  # type: ignore[no-any-return]
+
+    return method
+
+
+def _method(name: str, doc: str) -> Callable[..., Node]:
+    def method(self: Node, *args: Any, **kwargs: Any) -> Node:
+        return OPERATORS[name](self, *args, **kwargs)  # type: ignore[no-any-return]
+
+    method.__name__, method.__qualname__ = name, f"Node.{name}"
+    method.__doc__ = f"{doc}: `gx.{name}` of the node."
     return method
 
 
@@ -56,11 +79,9 @@ class Node:
     def tensor(self) -> TensorType:
         """The type of an array-valued node; an error for a tuple."""
         if isinstance(self.type, TupleType):
-            raise NodeUseError(
-                f"{self.op.name} has {len(self.type.items)} results: take one with node[index] "
-                f"first."
-                f"{written_at(self.sites)}"
-            )
+            count = len(self.type.items)
+            problem = f"{self.op.name} has {count} results: take one with node[index] first"
+            raise_located(NodeUseError(problem))
         return self.type
 
     @property
@@ -115,10 +136,9 @@ class Node:
     def _carrier(self) -> Declaration:
         declared = self.declaration
         if declared is None or declared.value is None:
-            raise ArgumentError(
-                f"only a parameter or a state carries a value; this is {self!r}. "
-                f"gx.evaluate(node, {{input: value}}) computes one.{written_at(self.sites)}"
-            )
+            problem = f"only a parameter or a state carries a value; this is {self!r}. "
+            problem += "gx.evaluate(node, {input: value}) computes one"
+            raise_located(ArgumentError(problem), self.sites)
         return declared
 
     def __repr__(self) -> str:
@@ -129,39 +149,35 @@ class Node:
     def __iter__(self) -> Iterator[Node]:
         if isinstance(self.type, TupleType):
             return (OPERATORS["getitem"](self, i) for i in range(len(self.type.items)))
-        if self.ndim and isinstance(self.shape[0], int):
-            return (OPERATORS["getitem"](self, i) for i in range(self.shape[0]))
-        raise NodeUseError(
-            f"cannot iterate over {self!r}: its first axis has no fixed "
-            f"length.{written_at(self.sites)}"
-        )
+        length = self.shape[0] if self.ndim else None
+        if not isinstance(length, int):
+            problem = f"cannot iterate over {self!r}: its first axis has no fixed length"
+            raise_located(NodeUseError(problem), self.sites)
+        return (OPERATORS["getitem"](self, i) for i in range(length))
 
     def __len__(self) -> int:
         if isinstance(self.type, TupleType):
             return len(self.type.items)
-        if self.ndim and isinstance(self.shape[0], int):
-            return self.shape[0]
-        raise NodeUseError(f"{self!r} has no fixed length; use .shape[0].{written_at(self.sites)}")
+        length = self.shape[0] if self.ndim else None
+        if not isinstance(length, int):
+            raise_located(NodeUseError(f"{self!r} has no fixed length; use .shape[0]"), self.sites)
+        return length
 
     __bool__ = _refuse(
         "a symbolic node has no truth value: use gx.where(condition, a, b) to choose, "
-        "gx.logical_and/or/not "
-        "to combine, `is` to compare nodes, or gx.evaluate to get a number."
+        "gx.logical_and/or/not to combine, `is` to compare nodes, or gx.evaluate to get a number."
     )
     __float__ = _refuse(
         "a symbolic node is not a number: gx.evaluate(node, {input: value}) computes one."
     )
-    __int__ = _refuse(
-        "a symbolic node is not a number: gx.evaluate(node, {input: value}) computes one."
-    )
-    __complex__ = __float__
+    __int__ = __complex__ = __float__
     __index__ = _refuse(
         "a symbolic node cannot be a Python index: index nodes, as in x[i], take nodes."
     )
     __array__ = _refuse(
         "a symbolic node is not an array: gx.evaluate(node, {input: value}) computes one."
     )
-    __setitem__ = _refuse("a node is immutable; build a new one with gx.where.")
+    __setitem__ = _refuse("a node is immutable; x.at[key].set(value) builds a new one.")
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         return OPERATORS["array_ufunc"](ufunc, method, *inputs, **kwargs)
@@ -169,41 +185,22 @@ class Node:
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         return OPERATORS["array_function"](function, args, kwargs)
 
-    def __add__(self, other: Any) -> Node:
-        return OPERATORS["add"](self, other)  # type: ignore[no-any-return]
-
-    def __radd__(self, other: Any) -> Node:
-        return OPERATORS["add"](other, self)  # type: ignore[no-any-return]
-
-    def __sub__(self, other: Any) -> Node:
-        return OPERATORS["subtract"](self, other)  # type: ignore[no-any-return]
-
-    def __rsub__(self, other: Any) -> Node:
-        return OPERATORS["subtract"](other, self)  # type: ignore[no-any-return]
-
-    def __mul__(self, other: Any) -> Node:
-        return OPERATORS["multiply"](self, other)  # type: ignore[no-any-return]
-
-    def __rmul__(self, other: Any) -> Node:
-        return OPERATORS["multiply"](other, self)  # type: ignore[no-any-return]
-
-    def __truediv__(self, other: Any) -> Node:
-        return OPERATORS["divide"](self, other)  # type: ignore[no-any-return]
-
-    def __rtruediv__(self, other: Any) -> Node:
-        return OPERATORS["divide"](other, self)  # type: ignore[no-any-return]
-
-    def __pow__(self, other: Any) -> Node:
-        return OPERATORS["power"](self, other)  # type: ignore[no-any-return]
-
-    def __rpow__(self, other: Any) -> Node:
-        return OPERATORS["power"](other, self)  # type: ignore[no-any-return]
-
-    def __matmul__(self, other: Any) -> Node:
-        return OPERATORS["matmul"](self, other)  # type: ignore[no-any-return]
-
-    def __rmatmul__(self, other: Any) -> Node:
-        return OPERATORS["matmul"](other, self)  # type: ignore[no-any-return]
+    __add__ = _operator("add")
+    __radd__ = _reflected("add")
+    __sub__ = _operator("subtract")
+    __rsub__ = _reflected("subtract")
+    __mul__ = _operator("multiply")
+    __rmul__ = _reflected("multiply")
+    __truediv__ = _operator("divide")
+    __rtruediv__ = _reflected("divide")
+    __floordiv__ = _operator("floor_divide")
+    __rfloordiv__ = _reflected("floor_divide")
+    __mod__ = _operator("remainder")
+    __rmod__ = _reflected("remainder")
+    __pow__ = _operator("power")
+    __rpow__ = _reflected("power")
+    __matmul__ = _operator("matmul")
+    __rmatmul__ = _reflected("matmul")
 
     def __neg__(self) -> Node:
         return OPERATORS["negative"](self)  # type: ignore[no-any-return]
@@ -214,32 +211,32 @@ class Node:
     def __abs__(self) -> Node:
         return OPERATORS["abs"](self)  # type: ignore[no-any-return]
 
+    # Of truth values these are the logical operations, as in NumPy.
     def __invert__(self) -> Node:
-        return OPERATORS["logical_not"](self)  # type: ignore[no-any-return]
+        return OPERATORS["bitwise_invert"](self)  # type: ignore[no-any-return]
 
-    def __and__(self, other: Any) -> Node:
-        return OPERATORS["logical_and"](self, other)  # type: ignore[no-any-return]
-
-    def __or__(self, other: Any) -> Node:
-        return OPERATORS["logical_or"](self, other)  # type: ignore[no-any-return]
-
+    __and__ = _operator("bitwise_and")
+    __or__ = _operator("bitwise_or")
+    __xor__ = _operator("bitwise_xor")
     __rand__ = __and__
     __ror__ = __or__
-
-    def __lt__(self, other: Any) -> Node:
-        return OPERATORS["less"](self, other)  # type: ignore[no-any-return]
-
-    def __le__(self, other: Any) -> Node:
-        return OPERATORS["less_equal"](self, other)  # type: ignore[no-any-return]
-
-    def __gt__(self, other: Any) -> Node:
-        return OPERATORS["greater"](self, other)  # type: ignore[no-any-return]
-
-    def __ge__(self, other: Any) -> Node:
-        return OPERATORS["greater_equal"](self, other)  # type: ignore[no-any-return]
+    __rxor__ = __xor__
+    __lshift__ = _operator("bitwise_left_shift")
+    __rlshift__ = _reflected("bitwise_left_shift")
+    __rshift__ = _operator("bitwise_right_shift")
+    __rrshift__ = _reflected("bitwise_right_shift")
+    __lt__ = _operator("less")
+    __le__ = _operator("less_equal")
+    __gt__ = _operator("greater")
+    __ge__ = _operator("greater_equal")
 
     def __getitem__(self, key: Any) -> Node:
         return OPERATORS["getitem"](self, key)  # type: ignore[no-any-return]
+
+    @property
+    def at(self) -> Any:
+        """Places of the node: `x.at[key].set(v)` is the node with other elements at x[key]."""
+        return OPERATORS["at"](self)
 
     @property
     def T(self) -> Node:
@@ -251,17 +248,23 @@ class Node:
         wanted = shape[0] if len(shape) == 1 else shape
         return OPERATORS["reshape"](self, wanted)  # type: ignore[no-any-return]
 
-    def sum(self, axis: Any = None, keepdims: bool = False) -> Node:
-        """The sum over `axis` (all axes by default)."""
-        return OPERATORS["sum"](self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
-
-    def mean(self, axis: Any = None, keepdims: bool = False) -> Node:
-        """The arithmetic mean over `axis` (all axes by default)."""
-        return OPERATORS["mean"](self, axis=axis, keepdims=keepdims)  # type: ignore[no-any-return]
-
     def astype(self, dtype: Any) -> Node:
         """The values converted to another element type."""
         return OPERATORS["cast"](self, dtype)  # type: ignore[no-any-return]
+
+    sum = _method("sum", "The sum over `axis` (all axes by default)")
+    mean = _method("mean", "The arithmetic mean over `axis` (all axes by default)")
+    prod = _method("prod", "The product over `axis` (all axes by default)")
+    var = _method("var", "The variance over `axis` (all axes by default)")
+    std = _method("std", "The standard deviation over `axis` (all axes by default)")
+    max = _method("max", "The largest element over `axis` (all axes by default)")
+    min = _method("min", "The smallest element over `axis` (all axes by default)")
+    any = _method("any", "Whether one element over `axis` is not zero")
+    all = _method("all", "Whether no element over `axis` is zero")
+    argmax = _method("argmax", "The index of the first largest element along `axis`")
+    argmin = _method("argmin", "The index of the first smallest element along `axis`")
+    cumsum = _method("cumsum", "The sum of the elements up to each place along `axis`")
+    cumprod = _method("cumprod", "The product of the elements up to each place along `axis`")
 
     def _repr_latex_(self) -> str:
         return str(OPERATORS["repr_latex"](self))
@@ -275,7 +278,9 @@ def make(op: Op, inputs: tuple[Node, ...] = (), **attrs: Any) -> Node:
 
     An error of the type rule ends with the user's line.
     """
-    key = (op, inputs, tuple((name, attribute_key(attrs[name])) for name in sorted(attrs)))
+    # Numbers in the place of nodes: the table must not keep alive what an effect refers back to.
+    numbered = tuple([node.number for node in inputs])
+    key = (op, numbered, tuple((name, attribute_key(attrs[name])) for name in sorted(attrs)))
     with _lock:
         reference = _table.get(key)
         found = reference() if reference is not None else None

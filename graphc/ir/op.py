@@ -7,7 +7,7 @@ operations.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from graphc.errors import ArgumentError
@@ -52,7 +52,8 @@ class Op:
     `infer(inputs, attributes)` gives the node's type or raises. `reference(attributes, *arrays)`
     computes it in NumPy. `vjp(node, cotangent)` gives each input's cotangent as nodes, None where
     there is none. `expand(node)` writes the node in other operations; an operation that has it
-    needs no lowering of its own.
+    needs no lowering of its own. `exact(attributes, *arrays)` computes it on numbers of mpmath, in
+    arrays of objects; it is needed where neither `expand`, nor a formula, nor `reference` can.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Op:
     notation: Notation | None = None
     expand: Callable[[Node], Node] | None = None
     doc: str = ""
+    exact: Reference | None = field(default=None, kw_only=True)
 
     kind = "op"
 

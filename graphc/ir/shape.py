@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Integral
+
+import numpy as np
 
 from graphc.errors import ShapeError
 from graphc.ir.dim import Dim, as_dim
@@ -48,7 +51,7 @@ def shape_text(shape: Shape) -> str:
 
 def as_shape(value: object) -> Shape:
     """A shape from an int, a name, or a sequence of ints, names and dimensions."""
-    if isinstance(value, Iterable) and not isinstance(value, str):
+    if isinstance(value, Sequence | np.ndarray) and not isinstance(value, str):
         return tuple(as_dim(item) for item in value)
     return (as_dim(value),)
 
@@ -78,9 +81,9 @@ def broadcast_shapes(shapes: Iterable[Shape], context: str) -> Shape:
 
 def normalize_axis(axis: object, rank: int, context: str) -> int:
     """An axis in 0..rank-1 from one that may count from the end."""
-    if isinstance(axis, bool) or not hasattr(axis, "__index__"):
+    if isinstance(axis, bool) or not isinstance(axis, Integral):
         raise ShapeError(f"{context}: an axis must be an integer; got {axis!r}")
-    number = int(axis.__index__())
+    number = int(axis)
     if not -rank <= number < rank:
         raise ShapeError(
             f"{context}: axis {number} is out of range for an array with {rank} axes; "
@@ -93,8 +96,8 @@ def normalize_axes(axis: object, rank: int, context: str) -> tuple[int, ...]:
     """Sorted axes from None (all), one axis, or several; a repeated axis is an error."""
     if axis is None:
         return tuple(range(rank))
-    several = isinstance(axis, Iterable) and not isinstance(axis, str)
-    axes = [normalize_axis(a, rank, context) for a in (axis if several else (axis,))]  # type: ignore[attr-defined]
+    several = axis if isinstance(axis, Sequence) and not isinstance(axis, str) else (axis,)
+    axes = [normalize_axis(a, rank, context) for a in several]
     if len(set(axes)) != len(axes):
         raise ShapeError(f"{context}: each axis may be named once; got {axis!r}")
     return tuple(sorted(axes))

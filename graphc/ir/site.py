@@ -6,6 +6,7 @@ node.
 
 from __future__ import annotations
 
+import inspect
 import linecache
 import os
 import sys
@@ -14,9 +15,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import wraps
-from typing import NoReturn, ParamSpec, TypeVar
+from typing import Any, NoReturn, ParamSpec, TypeVar
 
-from graphc.errors import GraphcError
+from graphc.errors import ArgumentError, GraphcError
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -109,7 +110,10 @@ def raise_located(error: GraphcError, sites: tuple[Site, ...] | None = None) -> 
 
 
 def at_user_line(function: Callable[P, R]) -> Callable[P, R]:
-    """The function, with the user's line at the end of every error that graphc raises in it."""
+    """The function, with the user's line at the end of every error that graphc raises in it.
+
+    A call that does not fit its signature is such an error too, an ArgumentError.
+    """
 
     @wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -117,5 +121,20 @@ def at_user_line(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
         except GraphcError as error:
             raise_located(error)
+        except TypeError:
+            _check_call(function, args, kwargs)
+            raise
 
     return wrapper
+
+
+def _check_call(function: Callable[..., Any], args: Any, kwargs: Any) -> None:
+    """Raise ArgumentError if the arguments do not fit the signature."""
+    signature = inspect.signature(function)
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        name = getattr(function, "__name__", "") or repr(function)
+        bare = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
+        expected = f"{name}{inspect.Signature(bare)}"
+        raise_located(ArgumentError(f"{name}: {error}; expected {expected}"))

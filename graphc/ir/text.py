@@ -1,6 +1,7 @@
 """Graphs as text, and text as graphs.
 
-One line a node, after its inputs; then what is fed, what is computed, and what is updated:
+One line a node, after its inputs; then what is fed, what is computed, what is updated, and what is
+checked or printed:
 
     %0 = input() declaration=input("x") dtype=float32 shape=(n, 3)
     %1 = param() declaration=param("W") dtype=float32 shape=(3, 2)
@@ -49,6 +50,8 @@ def to_text(graph: Graph) -> str:
     if graph.updates:
         pairs = [f"{places[state]} = {places[new]}" for state, new in graph.updates]
         lines.append(_list("updates", pairs))
+    if graph.effects:
+        lines.append(_list("effects", [places[node] for node in graph.effects]))
     return "\n".join(lines) + "\n"
 
 
@@ -183,8 +186,10 @@ class _Reading:
 
     def _part(self, reader: Reader) -> None:
         head = reader.expect_sort("word", "a node or a list")
-        if head not in ("inputs", "outputs", "updates") or head in self.parts:
-            raise reader.fail(f"expected a node, or inputs, outputs or updates once; got {head!r}")
+        if head not in ("inputs", "outputs", "updates", "effects") or head in self.parts:
+            raise reader.fail(
+                f"expected a node, or inputs, outputs, updates or effects once; got {head!r}"
+            )
         items: list[tuple[Node, ...]] = []
         while reader.sort != "end":
             item = [self._reference(reader)]
@@ -206,6 +211,7 @@ class _Reading:
             tuple(node for (node,) in self.parts["inputs"]),
             tuple(node for (node,) in self.parts["outputs"]),
             tuple((state, new) for state, new in self.parts.get("updates", ())),
+            effects=tuple(node for (node,) in self.parts.get("effects", ())),
         )
         for fault, node in list_faults(graph):
             raise ParseError(f"line {number}: {node!r}: {fault}")

@@ -98,8 +98,8 @@ def _constant_fault(node: Node) -> str:
 
 
 def list_faults(graph: Graph) -> list[tuple[str, Node]]:
-    """What is wrong with the lists of inputs and updates: what, and at which node."""
-    return [*_input_faults(graph), *_update_faults(graph)]
+    """What is wrong with the lists of inputs, updates and effects: what, and at which node."""
+    return [*_input_faults(graph), *_update_faults(graph), *_effect_faults(graph)]
 
 
 def _is_dim(dim: object) -> bool:
@@ -149,3 +149,11 @@ def _update_faults(graph: Graph) -> list[tuple[str, Node]]:
             faults.append((f"its update has the type {new.type}, expected {carried.type}", carried))
         updated.add(carried)
     return faults
+
+
+def _effect_faults(graph: Graph) -> list[tuple[str, Node]]:
+    return [
+        ("it is listed as an effect, but neither checks nor prints", node)
+        for node in graph.effects
+        if node.op.kind not in ("check", "print")
+    ]

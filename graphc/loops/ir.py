@@ -56,11 +56,13 @@ class Apply:
 
 @dataclass(frozen=True)
 class RandomBits:
-    """32 random bits at an index: a function of (seed, use, step of the run, index)."""
+    """32 random bits at an index: a function of (seed, use, step of the run, index), and a word of
+    the four that belong to these."""
 
     seed: Expression
     use: Expression
     index: Expression
+    word: int = 0
     dtype: str = "uint32"
 
 
@@ -116,12 +118,27 @@ class Accumulator:
 
 
 @dataclass(frozen=True)
+class Carry:
+    """A value that a sequential axis hands from one index to the next, from `initial` on.
+
+    The body reads what came before under `name`; `value` is what comes next.
+    """
+
+    name: str
+    value: Expression
+    initial: Expression
+    origin: int = -1
+
+
+@dataclass(frozen=True)
 class Loop:
-    """A body for each index of an axis; a reducing axis has accumulators, bound after the loop."""
+    """A body for each index of an axis; a reducing axis has accumulators, bound after the loop, a
+    sequential one may have carries."""
 
     axis: Axis
     body: tuple[Statement, ...]
     accumulators: tuple[Accumulator, ...] = ()
+    carries: tuple[Carry, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,8 @@ def expressions(statement: Statement) -> list[Expression]:
     if isinstance(statement, Check):
         return [statement.condition, statement.code, statement.position, statement.value]
     found = [statement.axis.start, statement.axis.stop]
+    for carry in statement.carries:
+        found += [carry.value, carry.initial]
     for accumulator in statement.accumulators:
         found += [accumulator.value, accumulator.identity]
         found += [accumulator.index] if accumulator.index is not None else []
@@ -149,7 +151,11 @@ def _loop(loop: Loop, uses: Counter[str], waiting: Waiting) -> Loop:
     )  # fmt: skip
     body, left = _block(loop.body, uses)
     accumulators = tuple(_accumulator(a, waiting, left) for a in loop.accumulators)
-    return Loop(axis, (*body, *left.values()), accumulators)
+    carries = tuple(
+        replace(c, initial=_inline(c.initial, waiting), value=_inline(c.value, left))
+        for c in loop.carries
+    )
+    return Loop(axis, (*body, *left.values()), accumulators, carries)
 
 
 def _accumulator(accumulator: Accumulator, outside: Waiting, inside: Waiting) -> Accumulator:

@@ -6,6 +6,7 @@ from graphc.errors import VerificationError
 from graphc.loops.ir import (
     PARALLEL,
     REDUCING,
+    SEQUENTIAL,
     Accumulator,
     Apply,
     Argument,
@@ -97,9 +98,18 @@ def _loop(kernel: Kernel, loop: Loop, scope: dict[str, str], parallel: bool) -> 
         _fail(f"parallel axis {axis.name} inside another")
     if (axis.kind == REDUCING) != bool(loop.accumulators):
         _fail(f"axis {axis.name} is {axis.kind} with {len(loop.accumulators)} accumulators")
+    if loop.carries and axis.kind != SEQUENTIAL:
+        _fail(f"axis {axis.name} is {axis.kind} with {len(loop.carries)} carries")
     inner = dict(scope)
     _bind(inner, axis.name, "int64")
+    for carry in loop.carries:
+        _expression(kernel, carry.initial, scope)
+        _bind(inner, carry.name, carry.initial.dtype)
     _block(kernel, loop.body, inner, parallel or axis.kind == PARALLEL)
+    for carry in loop.carries:
+        _expression(kernel, carry.value, inner)
+        if carry.value.dtype != carry.initial.dtype:
+            _fail(f"carry {carry.name} is {carry.initial.dtype}, takes {carry.value.dtype}")
     for accumulator in loop.accumulators:
         _accumulator(kernel, accumulator, scope, inner)
 

@@ -10,9 +10,26 @@ from graphc.loops.ir import Apply, Expression, Loop, RandomBits, Statement
 from graphc.loops.tidy import expressions, parts
 
 # Measured in vectorised kernels on arrays that are in the cache, to the nearest power of two.
-_WEIGHTS = dict.fromkeys(
-    ("exp", "log", "expm1", "log1p", "sin", "cos", "tanh", "sigmoid", "softplus", "erf"), 8
-) | {"divide": 4, "sqrt": 4, "power": 16}
+_WEIGHTS = (
+    dict.fromkeys(
+        ("exp", "log", "expm1", "log1p", "sin", "cos", "tanh", "sigmoid", "softplus", "erf",
+         "exp2", "hypot", "sinc", "softsign"), 8
+    )
+    | dict.fromkeys(
+        ("acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "cosh", "log10",
+         "log2", "logaddexp", "logit", "sinh", "tan", "xlogy"), 16
+    )
+    | dict.fromkeys(("floor_divide", "fmod", "remainder"), 32)
+    | dict.fromkeys(("entr", "xlog1py"), 16)
+    | dict.fromkeys(
+        ("bessel_i0", "bessel_i0e", "bessel_i1", "bessel_i1e", "erfc", "erfcx", "ndtr"), 32
+    )
+    | dict.fromkeys(
+        ("digamma", "erfcinv", "erfinv", "gamma", "lgamma", "log_erfc", "log_ndtr", "ndtri"), 64
+    )
+    | {"betaln": 128, "bessel_quotient": 256, "bessel_quotient_scaled": 256, "polygamma": 512}
+    | {"divide": 4, "sqrt": 4, "power": 16}
+)  # fmt: skip
 _RANDOM_BITS = 16
 
 

@@ -15,24 +15,58 @@ from graphc.ir.node import OPERATORS, Node
 from graphc.ir.shape import TupleType
 from graphc.ir.site import at_user_line
 from graphc.ops import (
+    bitwise,
     composite,
     contraction,
+    creation,
+    cumulative,
+    custom,
+    diagonals,
+    elementary,
     indexing,
+    joining,
+    keys,
     layout,
+    masks,
+    norms,
+    ordering,
+    padding,
+    products,
+    quantiles,
     reduction,
+    repetition,
+    rounding,
     routine,
     scalar,
+    segments,
     slicing,
     source,
+    special,
+    statement,
+    statistics,
+    updates,
 )  # fmt: skip
+from graphc.ops import branch, loop
+from graphc.ops import einsum as einstein
+from graphc.ops import while_loop as while_loops
 from graphc.ops import random as random
 from graphc.ops.source import training as training
+
+__all__ = ["training"]
+
+# ---- declarations and constants
 
 input = at_user_line(source.input)
 param = at_user_line(source.param)
 state = at_user_line(source.state)
 const = at_user_line(source.const)
 ramp = at_user_line(source.ramp)
+
+__all__ += [
+    "const", "input", "param", "ramp", "state",
+]  # fmt: skip
+
+# ---- scalar operations
 
 add = at_user_line(scalar.add)
 subtract = at_user_line(scalar.subtract)
@@ -74,11 +108,90 @@ isnan = at_user_line(scalar.isnan)
 isfinite = at_user_line(scalar.isfinite)
 cast = at_user_line(scalar.as_dtype_node)
 
-transpose = at_user_line(layout.transpose)
-reshape = at_user_line(layout.reshape)
-expand_dims = at_user_line(layout.expand_dims)
-squeeze = at_user_line(layout.squeeze)
-broadcast_to = at_user_line(layout.broadcast_to)
+__all__ += [
+    "abs", "add", "cast", "clip", "cos", "divide", "equal", "erf", "exp", "expm1", "floor",
+    "greater", "greater_equal", "isfinite", "isnan", "less", "less_equal", "log", "log1p",
+    "logical_and", "logical_not", "logical_or", "maximum", "minimum", "multiply", "negative",
+    "not_equal", "power", "relu", "sigmoid", "sign", "sin", "softplus", "sqrt", "square",
+    "stop_gradient", "subtract", "tanh", "where",
+]  # fmt: skip
+
+# ---- elementary
+
+acos = at_user_line(elementary.acos)
+acosh = at_user_line(elementary.acosh)
+asin = at_user_line(elementary.asin)
+asinh = at_user_line(elementary.asinh)
+atan = at_user_line(elementary.atan)
+atan2 = at_user_line(elementary.atan2)
+atanh = at_user_line(elementary.atanh)
+cbrt = at_user_line(elementary.cbrt)
+cosh = at_user_line(elementary.cosh)
+exp2 = at_user_line(elementary.exp2)
+hypot = at_user_line(elementary.hypot)
+log10 = at_user_line(elementary.log10)
+log2 = at_user_line(elementary.log2)
+logaddexp = at_user_line(elementary.logaddexp)
+logit = at_user_line(elementary.logit)
+reciprocal = at_user_line(elementary.reciprocal)
+rsqrt = at_user_line(elementary.rsqrt)
+sinc = at_user_line(elementary.sinc)
+sinh = at_user_line(elementary.sinh)
+softsign = at_user_line(elementary.softsign)
+tan = at_user_line(elementary.tan)
+xlogy = at_user_line(elementary.xlogy)
+ceil = at_user_line(rounding.ceil)
+floor_divide = at_user_line(rounding.floor_divide)
+fmod = at_user_line(rounding.fmod)
+heaviside = at_user_line(rounding.heaviside)
+isinf = at_user_line(rounding.isinf)
+nan_to_num = at_user_line(rounding.nan_to_num)
+remainder = at_user_line(rounding.remainder)
+round = at_user_line(rounding.round)
+trunc = at_user_line(rounding.trunc)
+bitwise_and = at_user_line(bitwise.bitwise_and)
+bitwise_invert = at_user_line(bitwise.bitwise_invert)
+bitwise_left_shift = at_user_line(bitwise.bitwise_left_shift)
+bitwise_or = at_user_line(bitwise.bitwise_or)
+bitwise_right_shift = at_user_line(bitwise.bitwise_right_shift)
+bitwise_xor = at_user_line(bitwise.bitwise_xor)
+
+__all__ += [
+    "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "bitwise_and", "bitwise_invert",
+    "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "cbrt", "ceil",
+    "cosh", "exp2", "floor_divide", "fmod", "heaviside", "hypot", "isinf", "log10", "log2",
+    "logaddexp", "logit", "nan_to_num", "reciprocal", "remainder", "round", "rsqrt", "sinc", "sinh",
+    "softsign", "tan", "trunc", "xlogy",
+]  # fmt: skip
+
+# ---- special
+
+betaln = at_user_line(special.betaln)
+digamma = at_user_line(special.digamma)
+entr = at_user_line(special.entr)
+erfc = at_user_line(special.erfc)
+erfcinv = at_user_line(special.erfcinv)
+erfcx = at_user_line(special.erfcx)
+erfinv = at_user_line(special.erfinv)
+gamma = at_user_line(special.gamma)
+i0 = at_user_line(special.i0)
+i0e = at_user_line(special.i0e)
+i1 = at_user_line(special.i1)
+i1e = at_user_line(special.i1e)
+lgamma = at_user_line(special.lgamma)
+log_erfc = at_user_line(special.log_erfc)
+log_ndtr = at_user_line(special.log_ndtr)
+ndtr = at_user_line(special.ndtr)
+ndtri = at_user_line(special.ndtri)
+polygamma = at_user_line(special.polygamma)
+xlog1py = at_user_line(special.xlog1py)
+
+__all__ += [
+    "betaln", "digamma", "entr", "erfc", "erfcinv", "erfcx", "erfinv", "gamma", "i0", "i0e", "i1",
+    "i1e", "lgamma", "log_erfc", "log_ndtr", "ndtr", "ndtri", "polygamma", "xlog1py",
+]  # fmt: skip
+
+# ---- reductions
 
 sum = at_user_line(reduction.sum)
 prod = at_user_line(reduction.prod)
@@ -87,15 +200,177 @@ min = at_user_line(reduction.min)
 mean = at_user_line(reduction.mean)
 argmax = at_user_line(reduction.argmax)
 argmin = at_user_line(reduction.argmin)
-one_hot = at_user_line(indexing.one_hot)
+any = at_user_line(reduction.any)
+all = at_user_line(reduction.all)
+ptp = at_user_line(reduction.ptp)
+var = at_user_line(statistics.var)
+std = at_user_line(statistics.std)
+count_nonzero = at_user_line(statistics.count_nonzero)
+norm = at_user_line(norms.norm)
+median = at_user_line(quantiles.median)
+quantile = at_user_line(quantiles.quantile)
+diff = at_user_line(statistics.diff)
+cumsum = at_user_line(cumulative.cumsum)
+cumprod = at_user_line(cumulative.cumprod)
+cummax = at_user_line(cumulative.cummax)
+cummin = at_user_line(cumulative.cummin)
+linear_recurrence = at_user_line(cumulative.linear_recurrence)
+_REDUCTIONS = (
+    "all", "any", "argmax", "argmin", "count_nonzero", "cumprod", "cumsum", "diff", "max", "mean",
+    "median", "min", "norm", "prod", "ptp", "quantile", "std", "sum", "var",
+)  # fmt: skip
+
+__all__ += [*_REDUCTIONS, "cummax", "cummin", "linear_recurrence"]
+
+# ---- ordering
+
+sort = at_user_line(ordering.sort)
+argsort = at_user_line(ordering.argsort)
+top_k = at_user_line(ordering.top_k)
+searchsorted = at_user_line(ordering.searchsorted)
+
+__all__ += [
+    "argsort", "searchsorted", "sort", "top_k",
+]  # fmt: skip
+
+# ---- layout
+
+transpose = at_user_line(layout.transpose)
+permute_dims = transpose
+moveaxis = at_user_line(layout.moveaxis)
+swapaxes = at_user_line(layout.swapaxes)
+reshape = at_user_line(layout.reshape)
+ravel = at_user_line(layout.ravel)
+expand_dims = at_user_line(layout.expand_dims)
+squeeze = at_user_line(layout.squeeze)
+broadcast_to = at_user_line(layout.broadcast_to)
+broadcast_arrays = at_user_line(layout.broadcast_arrays)
+atleast_1d = at_user_line(layout.atleast_1d)
+atleast_2d = at_user_line(layout.atleast_2d)
+atleast_3d = at_user_line(layout.atleast_3d)
+flip = at_user_line(slicing.flip)
+fliplr = at_user_line(slicing.fliplr)
+flipud = at_user_line(slicing.flipud)
+pad = at_user_line(padding.pad)
+repeat = at_user_line(repetition.repeat)
+tile = at_user_line(repetition.tile)
+diag = at_user_line(diagonals.diag)
+diagonal = at_user_line(diagonals.diagonal)
+trace = at_user_line(diagonals.trace)
+tril = at_user_line(diagonals.tril)
+triu = at_user_line(diagonals.triu)
+arange = at_user_line(creation.arange)
+eye = at_user_line(creation.eye)
+full = at_user_line(creation.full)
+full_like = at_user_line(creation.full_like)
+linspace = at_user_line(creation.linspace)
+meshgrid = at_user_line(creation.meshgrid)
+ones = at_user_line(creation.ones)
+ones_like = at_user_line(creation.ones_like)
+zeros = at_user_line(creation.zeros)
+zeros_like = at_user_line(creation.zeros_like)
+
+__all__ += [
+    "arange", "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_arrays", "broadcast_to",
+    "diag", "diagonal", "expand_dims", "eye", "flip", "fliplr", "flipud", "full", "full_like",
+    "linspace", "meshgrid", "moveaxis", "ones", "ones_like", "pad", "permute_dims", "ravel",
+    "repeat", "reshape", "squeeze", "swapaxes", "tile", "trace", "transpose", "tril", "triu",
+    "zeros", "zeros_like",
+]  # fmt: skip
+
+# ---- joining
+
+concat = at_user_line(joining.concat)
+concatenate = concat
+stack = at_user_line(joining.stack)
+vstack = at_user_line(joining.vstack)
+hstack = at_user_line(joining.hstack)
+column_stack = at_user_line(joining.column_stack)
+split = at_user_line(joining.split)
+array_split = at_user_line(joining.array_split)
+unstack = at_user_line(joining.unstack)
+roll = at_user_line(joining.roll)
+
+__all__ += [
+    "array_split", "column_stack", "concat", "concatenate", "hstack", "roll", "split", "stack",
+    "unstack", "vstack",
+]  # fmt: skip
+
+# ---- contraction
 
 matmul = at_user_line(contraction.matmul)
+dot = at_user_line(products.dot)
+einsum = at_user_line(einstein.einsum)
+inner = at_user_line(products.inner)
+kron = at_user_line(products.kron)
+matvec = at_user_line(products.matvec)
+multi_dot = at_user_line(products.multi_dot)
+outer = at_user_line(products.outer)
+tensordot = at_user_line(products.tensordot)
+vdot = at_user_line(products.vdot)
+vecdot = at_user_line(products.vecdot)
+vecmat = at_user_line(products.vecmat)
+
+__all__ += [
+    "dot", "einsum", "inner", "kron", "matmul", "matvec", "multi_dot", "outer", "tensordot", "vdot",
+    "vecdot", "vecmat",
+]  # fmt: skip
+
+# ---- linear algebra
+
+solve = at_user_line(routine.solve)
+slogdet = at_user_line(routine.slogdet)
+
+__all__ += [
+    "slogdet", "solve",
+]  # fmt: skip
+
+# ---- indexing
+
+one_hot = at_user_line(indexing.one_hot)
 pick = at_user_line(indexing.pick)
 take = at_user_line(indexing.take)
 scatter_add = at_user_line(indexing.scatter_add)
-solve = at_user_line(routine.solve)
-slogdet = at_user_line(routine.slogdet)
-eye = at_user_line(routine.eye)
+take_along_axis = at_user_line(keys.take_along_axis)
+put_along_axis = at_user_line(updates.put_along_axis)
+compress = at_user_line(masks.compress)
+nonzero = at_user_line(masks.nonzero)
+segment_max = at_user_line(segments.segment_max)
+segment_mean = at_user_line(segments.segment_mean)
+segment_min = at_user_line(segments.segment_min)
+segment_prod = at_user_line(segments.segment_prod)
+segment_sum = at_user_line(segments.segment_sum)
+
+__all__ += [
+    "compress", "nonzero", "one_hot", "pick", "put_along_axis", "scatter_add", "segment_max",
+    "segment_mean", "segment_min", "segment_prod", "segment_sum", "take", "take_along_axis",
+]  # fmt: skip
+
+# ---- random, effects
+
+check = at_user_line(statement.check)
+print = at_user_line(statement.print)
+
+__all__ += [
+    "check", "print", "random",
+]  # fmt: skip
+
+# ---- derivatives by hand
+
+clip_gradient = at_user_line(custom.clip_gradient)
+custom_gradient = at_user_line(custom.custom_gradient)
+
+__all__ += ["clip_gradient", "custom_gradient"]
+
+# ---- loops and branches
+
+cond = at_user_line(branch.cond)
+scan = at_user_line(loop.scan)
+while_loop = at_user_line(while_loops.while_loop)
+
+__all__ += ["cond", "scan", "while_loop"]
+
+# ---- composites
 
 logsumexp = at_user_line(composite.logsumexp)
 softmax = at_user_line(composite.softmax)
@@ -103,27 +378,37 @@ log_softmax = at_user_line(composite.log_softmax)
 softmax_cross_entropy = at_user_line(composite.softmax_cross_entropy)
 sigmoid_cross_entropy = at_user_line(composite.sigmoid_cross_entropy)
 
-
-def zeros_like(x: Node) -> Node:
-    """Zeros of the shape and dtype of `x`."""
-    return layout.broadcast_to(source.const(0, x.dtype), x.shape)
-
-
-def ones_like(x: Node) -> Node:
-    """Ones of the shape and dtype of `x`."""
-    return layout.broadcast_to(source.const(1, x.dtype), x.shape)
+__all__ += [
+    "log_softmax", "logsumexp", "sigmoid_cross_entropy", "softmax", "softmax_cross_entropy",
+]  # fmt: skip
 
 
 def _getitem(node: Node, key: object) -> Node:
     if isinstance(node.type, TupleType):
         return routine.item(node, key)
-    if isinstance(key, Node | np.ndarray | list):
-        return indexing.take(node, key)
-    return slicing.getitem(node, key)
+    return keys.getitem(node, key)
+
+
+def _numpy_take(x: Any, indices: Any, axis: Any = None) -> Node:
+    """np.take, which selects from all elements unless it is given an axis."""
+    return take(x, indices, axis)
 
 
 _UFUNCS: dict[str, Any] = {
     "true_divide": divide, "absolute": abs,
+    # SciPy's functions are ufuncs too: scipy.special.erfc(x) builds a node.
+    "gammaln": lgamma, "psi": digamma,
+    **{name: globals()[name] for name in (
+        "betaln", "entr", "erfc", "erfcinv", "erfcx", "erfinv", "gamma", "i0", "i0e", "i1", "i1e",
+        "log_ndtr", "ndtr", "ndtri", "xlog1py",
+    )},
+    "arccos": acos, "arccosh": acosh, "arcsin": asin, "arcsinh": asinh, "arctan": atan,
+    "arctan2": atan2, "arctanh": atanh, "bitwise_and": bitwise_and, "bitwise_or": bitwise_or,
+    "bitwise_xor": bitwise_xor, "cbrt": cbrt, "ceil": ceil, "cosh": cosh, "exp2": exp2,
+    "floor_divide": floor_divide, "fmod": fmod, "heaviside": heaviside, "hypot": hypot,
+    "invert": bitwise_invert, "isinf": isinf, "left_shift": bitwise_left_shift, "log10": log10,
+    "log2": log2, "logaddexp": logaddexp, "reciprocal": reciprocal, "remainder": remainder,
+    "right_shift": bitwise_right_shift, "rint": round, "sinh": sinh, "tan": tan, "trunc": trunc,
     **{name: globals()[name] for name in (
         "add", "subtract", "multiply", "divide", "negative", "power", "square", "exp", "expm1",
         "log",
@@ -135,8 +420,26 @@ _UFUNCS: dict[str, Any] = {
 _FUNCTIONS: dict[str, Any] = {
     name: globals()[name]
     for name in (
-        "sum", "prod", "max", "min", "mean", "argmax", "argmin", "where", "transpose", "reshape",
-        "expand_dims", "squeeze", "broadcast_to", "clip", "take",
+        *_REDUCTIONS, "argsort", "searchsorted", "sort", "where", "transpose", "reshape",
+        "expand_dims", "squeeze", "broadcast_to", "clip", "take", "nan_to_num", "round", "sinc", "i0",
+    )
+}  # fmt: skip
+_UFUNCS |= {"matvec": matvec, "vecdot": vecdot, "vecmat": vecmat}
+_FUNCTIONS |= {
+    name: globals()[name]
+    for name in (
+        "dot", "einsum", "inner", "kron", "multi_dot", "outer", "tensordot", "vdot",
+    )
+}  # fmt: skip
+_FUNCTIONS |= {"take": _numpy_take, "take_along_axis": take_along_axis}
+_FUNCTIONS |= {
+    name: globals()[name]
+    for name in (
+        "array_split", "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_arrays",
+        "column_stack", "concatenate", "diag", "diagonal", "flip", "fliplr", "flipud", "full_like",
+        "hstack", "linspace", "meshgrid", "moveaxis", "ones_like", "pad", "ravel", "repeat", "roll",
+        "split", "stack", "swapaxes", "tile", "trace", "tril", "triu", "unstack", "vstack",
+        "zeros_like",
     )
 }  # fmt: skip
 
@@ -162,25 +465,20 @@ OPERATORS.update(
             "add", "subtract", "multiply", "divide", "negative", "power", "matmul", "abs", "less",
             "less_equal", "greater", "greater_equal", "equal", "not_equal", "logical_and",
             "logical_or",
-            "logical_not", "transpose", "reshape", "sum", "mean", "cast", "exp", "log", "sqrt",
+            "logical_not", "transpose", "reshape", *_REDUCTIONS, "cast", "exp", "log", "sqrt",
             "sin",
             "cos", "tanh", "erf", "sign", "floor", "maximum", "minimum", "where", "const",
+            "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "bitwise_and",
+            "bitwise_invert", "bitwise_left_shift", "bitwise_or", "bitwise_right_shift",
+            "bitwise_xor", "cbrt", "ceil", "cosh", "exp2", "expm1", "floor_divide", "hypot",
+            "log10", "log1p", "log2", "reciprocal", "remainder", "rsqrt", "sinc", "sinh", "tan",
+            "digamma", "erfc", "erfcinv", "erfinv", "gamma", "i0", "i1", "lgamma", "polygamma",
         )},
+        "bessel_quotient": special.bessel_quotient,
+        "at": at_user_line(updates.At),
         "getitem": at_user_line(_getitem),
         "as_dtype": cast,
         "array_ufunc": at_user_line(_array_ufunc),
         "array_function": at_user_line(_array_function),
     }
 )  # fmt: skip
-
-__all__ = [
-    "abs", "add", "argmax", "argmin", "broadcast_to", "cast", "clip", "const", "cos", "divide",
-    "equal", "erf", "exp", "expand_dims", "expm1", "eye", "floor", "greater", "greater_equal",
-    "input", "isfinite", "isnan", "less", "less_equal", "log", "log1p", "log_softmax",
-    "logical_and", "logical_not", "logical_or", "logsumexp", "matmul", "max", "maximum", "mean",
-    "min", "minimum", "multiply", "negative", "not_equal", "one_hot", "ones_like", "param",
-    "pick", "power", "prod", "ramp", "random", "relu", "reshape", "scatter_add", "sigmoid",
-    "sigmoid_cross_entropy", "sign", "sin", "slogdet", "softmax", "softmax_cross_entropy",
-    "softplus", "solve", "sqrt", "square", "squeeze", "state", "stop_gradient", "subtract",
-    "sum", "take", "tanh", "training", "transpose", "where", "zeros_like",
-]  # fmt: skip

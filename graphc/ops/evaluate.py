@@ -15,6 +15,7 @@ from graphc.ir.node import Node
 from graphc.ir.shape import TupleType, shape_text
 from graphc.ir.site import at_user_line, raise_located
 from graphc.ir.traverse import topological
+from graphc.ops.effect import EffectOp, effects_of
 from graphc.ops.layout import slice_op
 from graphc.ops.reduction import ReductionOp
 from graphc.ops.source import flag_op, input_op, param_op, size_op, state_op
@@ -141,7 +142,11 @@ def as_argument(node: Node, value: Any) -> np.ndarray:
 
 
 def evaluate_all(
-    outputs: Sequence[Node], feed: Feed, step: int = 0, stop_at: Node | None = None
+    outputs: Sequence[Node],
+    feed: Feed,
+    step: int = 0,
+    stop_at: Node | None = None,
+    known_sizes: Mapping[str, int] | None = None,
 ) -> Values:
     """The value of every node of the graph of `outputs`, in evaluation order."""
     order = topological(outputs)
@@ -154,6 +159,7 @@ def evaluate_all(
     for node in declared:
         values[node] = node.value
     sizes = bind_sizes([(node, np.shape(value)) for node, value in values.items()])
+    sizes = {**(known_sizes or {}), **sizes}
     check_sizes((node for node in order if node not in values), sizes)
     with np.errstate(all="ignore"):
         for node in order:
@@ -172,10 +178,15 @@ def _compute(node: Node, values: Values, sizes: Mapping[str, int], step: int) ->
     attrs = {name: resolve(value, sizes) for name, value in node.attrs.items()}
     if node.op is size_op:
         attrs["value"] = attrs["dim"]
+    operands = [values[source] for source in node.inputs]
+    if node.op.kind == "loop":
+        attrs |= {"sizes": sizes, "step": step}
     if node.op.kind == "random":
-        return node.op.reference(attrs, step)
+        return node.op.reference({**attrs, "step": step}, *operands)
     try:
-        result = node.op.reference(attrs, *(values[source] for source in node.inputs))
+        if isinstance(node.op, EffectOp):
+            node.op.perform(node, values)
+        result = node.op.reference(attrs, *operands)
     except GraphcError as error:
         raise_located(error, node.sites)
     if isinstance(node.type, TupleType):
@@ -200,7 +211,7 @@ def evaluate(y: Node | Sequence[Node], feed: Feed | None = None, step: int = 0) 
 
     Args: `feed` maps inputs (or any other nodes) to values; parameters and states have their own.
     `step` is the step that random draws see. Raises ArgumentError, ShapeError or DTypeError naming
-    the input.
+    the input, CheckFailedError where a `gx.check` does not hold.
 
     >>> from graphc.ops.source import input
     >>> x = input("x")
@@ -208,7 +219,10 @@ def evaluate(y: Node | Sequence[Node], feed: Feed | None = None, step: int = 0) 
     9.0
     """
     outputs = [y] if isinstance(y, Node) else list(y)
-    values = evaluate_all(outputs, feed or {}, step)
+    known = feed or {}
+    unfed = {n for n in topological(outputs) if n.op is input_op and n not in known}
+    effects = effects_of((*outputs, *(n for n in known if isinstance(n, Node))), missing=unfed)
+    values = evaluate_all([*outputs, *effects], known, step)
     result = [
         tuple(v.copy() for v in values[o]) if isinstance(values[o], tuple) else values[o].copy()
         for o in outputs

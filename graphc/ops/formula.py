@@ -7,13 +7,16 @@ expressions come back to nodes through an allow-list of classes, never by evalua
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+import graphc.ops.special_formula as special
 from graphc.errors import CompileError
 from graphc.ir.node import OPERATORS, Node
+from graphc.ops.reciprocal_functions import ReciprocalFunctions
 
 if TYPE_CHECKING:
     from graphc.ops.elementwise import ElementwiseOp
@@ -35,18 +38,26 @@ def _extreme_numpy(function: Any) -> Callable[..., Any]:
     return extreme
 
 
-class _Numpy:
+class _Numpy(ReciprocalFunctions):
     """SymPy's names, on NumPy arrays."""
 
-    exp, log, sqrt, sin, cos = np.exp, np.log, np.sqrt, np.sin, np.cos
+    exp, sqrt, sin, cos = np.exp, np.sqrt, np.sin, np.cos
     tan, tanh, sinh, cosh, atan = np.tan, np.tanh, np.sinh, np.cosh, np.arctan
+    asin, acos, atan2, cbrt = np.arcsin, np.arccos, np.arctan2, np.cbrt
+    asinh, acosh, atanh = np.arcsinh, np.arccosh, np.arctanh
+    sinc = staticmethod(lambda x: np.sinc(x / np.pi))  # SymPy's is sin(x) / x
+    Mod = np.remainder
     Abs, sign, floor, ceiling = np.abs, np.sign, np.floor, np.ceil
     Max, Min = staticmethod(_extreme_numpy(np.maximum)), staticmethod(_extreme_numpy(np.minimum))
     Piecewise = staticmethod(_piecewise_numpy)
     Ne, Eq, Lt, Le, Gt, Ge = (
         np.not_equal, np.equal, np.less, np.less_equal, np.greater, np.greater_equal,
     )  # fmt: skip
-    pi, E = float(np.pi), float(np.e)
+    pi, E, oo = float(np.pi), float(np.e), float(np.inf)
+
+    @staticmethod
+    def log(x: Any, base: Any = None) -> Any:
+        return np.log(x) if base is None else np.log(x) / np.log(base)
 
     @staticmethod
     def Rational(numerator: int, denominator: int = 1) -> float:
@@ -59,6 +70,9 @@ class _Numpy:
     @staticmethod
     def Float(value: float) -> float:
         return float(value)
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return special.value_of(name)
 
 
 def _operator(name: str, numeric: Callable[..., Any]) -> Callable[..., Any]:
@@ -91,22 +105,45 @@ def _piecewise_graph(*branches: tuple[Any, Any]) -> Any:
     return OPERATORS["where"](condition, value, _piecewise_graph(*rest))
 
 
-class _Graph:
+_plain_log, _sinc = _operator("log", np.log), _operator("sinc", np.sinc)
+
+
+def _logarithm(x: Any, base: Any = None) -> Any:
+    """log(x, base) as SymPy has it; to base 2 and 10 exact for powers."""
+    if base in (2, 10):
+        return OPERATORS[f"log{base}"](x) if isinstance(x, Node) else math.log(x, base)
+    return _plain_log(x) if base is None else _plain_log(x) / _plain_log(base)
+
+
+class _Graph(ReciprocalFunctions):
     """SymPy's names, on nodes."""
 
-    exp, log, sqrt = _operator("exp", np.exp), _operator("log", np.log), _operator("sqrt", np.sqrt)
+    exp, sqrt = _operator("exp", np.exp), _operator("sqrt", np.sqrt)
+    log = staticmethod(_logarithm)
     sin, cos, tanh = _operator("sin", np.sin), _operator("cos", np.cos), _operator("tanh", np.tanh)
+    tan, sinh, cosh = (
+        _operator("tan", np.tan), _operator("sinh", np.sinh), _operator("cosh", np.cosh)
+    )  # fmt: skip
+    asin, acos = _operator("asin", np.arcsin), _operator("acos", np.arccos)
+    atan, atan2 = _operator("atan", np.arctan), _operator("atan2", np.arctan2)
+    asinh, acosh = _operator("asinh", np.arcsinh), _operator("acosh", np.arccosh)
+    atanh, cbrt = _operator("atanh", np.arctanh), _operator("cbrt", np.cbrt)
+    sinc = staticmethod(lambda x: _sinc(x / math.pi))  # SymPy's is sin(x) / x
+    Mod = _operator("remainder", np.remainder)
     sign, floor = _operator("sign", np.sign), _operator("floor", np.floor)
-    erf = staticmethod(lambda x: OPERATORS["erf"](x))
+    ceiling = _operator("ceil", np.ceil)
     Abs = _operator("abs", np.abs)
     Max, Min = _fold("maximum", np.maximum), _fold("minimum", np.minimum)
     # No Piecewise: numbers in its branches have no dtype here, so it goes through SymPy.
     Ne, Eq = _operator("not_equal", np.not_equal), _operator("equal", np.equal)
     Lt, Le = _operator("less", np.less), _operator("less_equal", np.less_equal)
     Gt, Ge = _operator("greater", np.greater), _operator("greater_equal", np.greater_equal)
-    pi, E = float(np.pi), float(np.e)
+    pi, E, oo = float(np.pi), float(np.e), float(np.inf)
     Rational = staticmethod(_Numpy.Rational)
     Integer, Float = staticmethod(_Numpy.Integer), staticmethod(_Numpy.Float)
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return special.node_of(name)
 
 
 NUMPY, GRAPH = _Numpy(), _Graph()
@@ -146,23 +183,44 @@ def differentiate(op: ElementwiseOp, node: Node) -> list[Node | None]:
     """The partial derivatives of the operation at the node's inputs, by SymPy."""
     if op not in _partials:
         expression, symbols = symbolic(op)
-        _partials[op] = ([expression.diff(symbol) for symbol in symbols], symbols)
+        _partials[op] = ([_derivative(expression, symbol) for symbol in symbols], symbols)
     expressions, symbols = _partials[op]
     places = dict(zip(symbols, node.inputs, strict=True))
     return [None if e == 0 else from_sympy(e, places) for e in expressions]
 
 
+def _derivative(expression: Any, symbol: Any) -> Any:
+    """The derivative by SymPy; that of a step (floor, sign, ...) is 0, as everywhere in graphc."""
+    import sympy
+
+    steps = (sympy.floor, sympy.ceiling)
+    plain = expression.replace(sympy.Mod, lambda a, b: a - b * sympy.floor(a / b))
+    found = plain.diff(symbol).replace(sympy.DiracDelta, lambda *_: sympy.S.Zero)
+    flat = found.replace(
+        lambda e: isinstance(e, sympy.Derivative) and e.has(*steps), lambda e: sympy.S.Zero
+    )
+    return flat.replace(sympy.Subs, lambda *arguments: sympy.Subs(*arguments).doit())
+
+
 _UNARY = {
-    "exp": "exp", "log": "log", "sin": "sin", "cos": "cos", "tanh": "tanh", "erf": "erf",
-    "Abs": "abs", "sign": "sign", "floor": "floor",
+    "exp": "exp", "log": "log", "sin": "sin", "cos": "cos", "tanh": "tanh",
+    "Abs": "abs", "sign": "sign", "floor": "floor", "ceiling": "ceil",
+    "tan": "tan", "asin": "asin", "acos": "acos", "atan": "atan", "sinh": "sinh", "cosh": "cosh",
+    "asinh": "asinh", "acosh": "acosh", "atanh": "atanh",
 }  # fmt: skip
+_BINARY = {"atan2": "atan2", "Mod": "remainder"}
 _NUMERIC = {"Add": np.add, "Mul": np.multiply, "Max": np.maximum, "Min": np.minimum}
 _FOLDED = {"Add": "add", "Mul": "multiply", "Max": "maximum", "Min": "minimum"}
 _RELATIONS = {
     "StrictLessThan": "less", "LessThan": "less_equal", "StrictGreaterThan": "greater",
     "GreaterThan": "greater_equal", "Equality": "equal", "Unequality": "not_equal",
 }  # fmt: skip
-_REWRITES = {"tan": "sin", "sinh": "exp", "cosh": "exp", "sech": "exp", "Heaviside": "Piecewise"}
+# What SymPy writes in functions that have a graph.
+_REWRITES = {
+    "sec": "cos", "csc": "sin", "cot": "tan", "sech": "cosh", "csch": "sinh", "coth": "tanh",
+    "asec": "acos", "acsc": "asin", "acot": "atan", "asech": "acosh", "acsch": "asinh",
+    "acoth": "atanh", "Heaviside": "Piecewise",
+}  # fmt: skip
 
 
 def from_sympy(expression: Any, places: dict[Any, Node]) -> Node:
@@ -217,6 +275,12 @@ def _convert(expression: Any, memo: dict[Any, Any], dtype: Any) -> Any:
         return arguments[0]
     if name in _UNARY:
         return OPERATORS[_UNARY[name]](arguments[0])
+    if name in _BINARY:
+        return OPERATORS[_BINARY[name]](*arguments)
+    if name in special.NAMES:
+        return special.node_of(name)(*arguments)
+    if name == "sinc":
+        return _sinc(arguments[0] / math.pi)
     if name in _FOLDED:
         combine = _fold(_FOLDED[name], _NUMERIC[name])
         return combine(*_numbers_last(name, arguments))
@@ -228,7 +292,8 @@ def _convert(expression: Any, memo: dict[Any, Any], dtype: Any) -> Any:
         values = [v if isinstance(v, Node) else _lift(v, dtype) for v in arguments[::2]]
         return _piecewise_graph(*zip(values, arguments[1::2], strict=True))
     raise CompileError(
-        f"SymPy's {name} has no graph here; expected {', '.join(sorted({*_UNARY, *_FOLDED}))}, "
+        f"SymPy's {name} has no graph here; expected "
+        f"{', '.join(sorted({*_UNARY, *_BINARY, *special.NAMES, *_FOLDED, *_REWRITES}))}, "
         f"Pow, Piecewise or a relation, in {expression}"
     )
 
@@ -250,6 +315,10 @@ def _power(expression: Any, arguments: list[Any]) -> Any:
         return OPERATORS["sqrt"](base)
     if exponent.is_number and 2 * exponent == -1:
         return OPERATORS["divide"](1, OPERATORS["sqrt"](base))
+    if expression.args[0] == 2:
+        return OPERATORS["exp2"](arguments[1])
+    if exponent.is_Rational and exponent.q == 3:  # the real root, also of a negative number
+        return OPERATORS["power"](OPERATORS["cbrt"](base), int(exponent.p))
     if exponent.is_Integer and exponent < 0:
         return OPERATORS["divide"](1, OPERATORS["power"](base, -int(exponent)))
     if exponent.is_number:

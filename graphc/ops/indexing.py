@@ -1,76 +1,188 @@
-"""Indexing by computed indices. Every index is checked where it is used: out of range is reported,
-never read."""
+"""Indexing by computed indices: `take` reads at them, `scatter_add` adds up at them.
+
+Each is the other's derivative. `pick` and `one_hot` are for labels.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 import graphc.ops.scalar as scalar
-from graphc.errors import DTypeError, IndexRangeError, ShapeError
+from graphc.errors import ShapeError
 from graphc.ir.dim import Dim, as_dim, product
-from graphc.ir.dtype import as_dtype, int64
+from graphc.ir.dtype import as_dtype
 from graphc.ir.node import Node, make
-from graphc.ir.op import ATOM, Attributes, Notation, Op, VectorJacobian, register
-from graphc.ir.shape import TensorType, as_shape, shape_text
+from graphc.ir.op import ATOM, Attributes, Notation, Op, register
+from graphc.ir.shape import TensorType, as_shape, normalize_axis, shape_text
 from graphc.ops.elementwise import cast
+from graphc.ops.indices import (
+    ScatterOp,
+    as_indices,
+    check_places,
+    from_zero,
+    indexing_operation,
+    key_text,
+    numpy_key,
+    require_integers,
+    selected_shape,
+)
+from graphc.ops.indices import check_range as check_range
+from graphc.ops.indices import checked_op as checked_op
 from graphc.ops.layout import expand_dims, reshape
-from graphc.ops.source import as_node, ramp
+from graphc.ops.source import as_node, ramp, ramp_op
+
+# ---- reading
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class IndexingOp(Op):
-    """An operation whose places depend on the values of an index operand."""
-
-    kind = "indexing"
-
-
-def _indices(name: str, node: Node) -> None:
-    if not node.dtype.is_integer:
-        raise DTypeError(f"{name}: expected integer indices, got {node.dtype}")
+def _take_infer(inputs: tuple[Node, ...], attrs: Attributes) -> TensorType:
+    x, *indices = inputs
+    check_places("take", x.shape, attrs["axes"], tuple(indices))
+    return TensorType(x.dtype, selected_shape(x.shape, attrs["axes"], tuple(indices)))
 
 
-def check_range(name: str, indices: np.ndarray, length: int) -> None:
-    """Raise IndexRangeError for the first index outside 0..length-1, with its place."""
-    bad = np.flatnonzero((indices < 0) | (indices >= length))
-    if bad.size:
-        value = int(indices.reshape(-1)[bad[0]])
-        raise IndexRangeError(
-            f"{name}: index {value} at position {int(bad[0])} is out of range; "
-            f"expected 0 <= index < {length}"
+def _take_reference(attrs: Attributes, x: np.ndarray, *indices: np.ndarray) -> np.ndarray:
+    return np.asarray(x[numpy_key(attrs, "take", x.shape, indices)])
+
+
+def _take_vjp(node: Node, g: Node) -> list[Node | None]:
+    x, *indices = node.inputs
+    total = make(scatter_add_op, (g, *indices), axes=node.attrs["axes"], shape=x.shape)
+    return [total, *[None] * len(indices)]
+
+
+def _along_axis(node: Node) -> int | None:
+    """The axis of a `take_along_axis`: the one that no ramp goes along; None for other keys."""
+    x, *indices = node.inputs
+    chosen = [axis for axis, i in enumerate(indices) if not is_ramp(i, axis, len(indices))]
+    whole = node.attrs["axes"] == tuple(range(x.ndim)) and x.ndim > 1
+    return chosen[0] if whole and len(chosen) == 1 else None
+
+
+def is_ramp(node: Node, axis: int, rank: int) -> bool:
+    """Whether indices only say where they are along `axis`."""
+    return node.op is ramp_op and node.attrs["axis"] == axis and node.ndim == rank
+
+
+def _take_text(node: Node) -> str:
+    axis = _along_axis(node)
+    if axis is not None:
+        return f"take_along_axis({{0}}, {{{axis + 1}}}, axis={axis})"
+    return f"{{0}}[{key_text(node, 1)}]"
+
+
+def _take_latex(node: Node) -> str:
+    axis = _along_axis(node)
+    if axis is not None:
+        name = r"\operatorname{take\_along\_axis}"
+        return rf"{name}_{{{axis}}}\left({{0}}, {{{axis + 1}}}\right)"
+    return rf"{{0}}_{{{key_text(node, 1)}}}"
+
+
+take_op = indexing_operation(
+    "take",
+    _take_infer,
+    _take_reference,
+    _take_vjp,
+    Notation(_take_text, _take_latex, ATOM, (ATOM,)),
+    "elements by their indices along some axes; where an index repeats its derivative adds up",
+)
+
+
+def take(x: object, indices: object, axis: int | None = 0) -> Node:
+    """Elements of `x` along an axis by index: `take(x, i)[j] = x[i[j]]`, the rows by default.
+
+    Shapes: x (..., n, ...), indices of any shape and of integers: result with the axes of the
+    indices in place of `axis`. With axis=None it selects from all elements of `x` in row-major
+    order; np.take(x, i), whose default that is, does so. Negative indices count from the end. The
+    gradient adds up where an index repeats. An index outside -n..n-1 is an IndexRangeError: here
+    for constants, when it runs for others.
+
+    >>> from graphc.ops.source import input
+    >>> take(input("x", (5, 3)), input("i", ("n",), "int64"), axis=1)
+    <take: float32 (5, n)>
+    """
+    node = as_node(x)
+    if axis is None:
+        node, axis = reshape(node, (product(node.shape),)), 0
+    if node.ndim == 0:
+        raise ShapeError("take: expected an array with at least one axis, got a scalar")
+    at = normalize_axis(axis, node.ndim, "take")
+    chosen = as_indices(indices, node.shape[at], at, "take")
+    return make(take_op, (node, chosen), axes=(at,))
+
+
+# ---- adding up
+
+
+def _scatter_add_infer(inputs: tuple[Node, ...], attrs: Attributes) -> TensorType:
+    values, *indices = inputs
+    check_places("scatter_add", attrs["shape"], attrs["axes"], tuple(indices))
+    expected = selected_shape(attrs["shape"], attrs["axes"], tuple(indices))
+    if values.shape != expected:
+        raise ShapeError(
+            f"scatter_add: expected values of shape {shape_text(expected)}, "
+            f"got {shape_text(values.shape)}"
         )
+    return TensorType(values.dtype, attrs["shape"])
 
 
-def _op(
-    name: str,
-    infer: Callable[[tuple[Node, ...], Attributes], TensorType],
-    reference: Callable[..., np.ndarray],
-    vjp: VectorJacobian,
-    notation: Notation,
-    doc: str,
-) -> IndexingOp:
-    op = IndexingOp(name, infer, reference, vjp, notation=notation, doc=doc)
-    register(op)
-    return op
+def _scatter_add_reference(
+    attrs: Attributes, values: np.ndarray, *indices: np.ndarray
+) -> np.ndarray:
+    result = np.zeros(attrs["shape"], values.dtype)
+    key: Any = numpy_key(attrs, "scatter_add", result.shape, indices)
+    np.add.at(result, key, values)
+    return result
 
 
-def _checked_infer(inputs: tuple[Node, ...], attrs: Attributes) -> TensorType:
-    (indices,) = inputs
-    _indices("one_hot", indices)
-    return TensorType(int64, indices.shape)
+def _scatter_add_text(node: Node) -> str:
+    if node.attrs["axes"] == (0,):
+        return "scatter_add({0}, {1})"
+    return f"scatter_add({{0}}, ({key_text(node, 1)}))"
 
 
-def _checked_reference(attrs: Attributes, indices: np.ndarray) -> np.ndarray:
-    check_range("one_hot", indices, attrs["length"])
-    return indices.astype(np.int64)
+scatter_add_op = ScatterOp(
+    "scatter_add",
+    _scatter_add_infer,
+    _scatter_add_reference,
+    lambda node, g: [
+        make(take_op, (g, *node.inputs[1:]), axes=node.attrs["axes"]),
+        *[None] * (len(node.inputs) - 1),
+    ],
+    notation=Notation(
+        _scatter_add_text,
+        lambda node: (
+            r"\operatorname{scatter\_add}" + rf"_{{{key_text(node, 1)}}}\left({{0}}\right)"
+        ),
+        ATOM,
+    ),
+    doc="values added up at their indices, from zeros",
+)
+register(scatter_add_op)
 
 
-checked_op = _op(
-    "checked_index", _checked_infer, _checked_reference, lambda node, g: [None],
-    Notation("{0}", "{0}", ATOM), "an index, reported where it is out of range",
-)  # fmt: skip
+def scatter_add(values: object, indices: object, length: Dim | str) -> Node:
+    """Rows added up by index: `result[i[j]] += values[j]`, from zeros, in the order of j.
+
+    Shapes: indices (m, ...), values (m, ..., *rest): result (length, *rest). An index outside
+    0..length-1 is an IndexRangeError. To add to an array there is `x.at[i].add(values)`.
+    """
+    rows, places = as_node(values), as_node(indices)
+    require_integers("scatter_add", places)
+    if rows.shape[: places.ndim] != places.shape:
+        raise ShapeError(
+            f"scatter_add: expected values whose shape begins with that of the indices, "
+            f"{shape_text(places.shape)}; got {shape_text(rows.shape)}"
+        )
+    (size,) = as_shape(length)
+    chosen = from_zero(places, size)
+    shape = (size, *rows.shape[places.ndim :])
+    return make(scatter_add_op, (rows, chosen), axes=(0,), shape=shape)
+
+
+# ---- labels
 
 
 def one_hot(labels: object, classes: Dim, dtype: object = float) -> Node:
@@ -84,7 +196,7 @@ def one_hot(labels: object, classes: Dim, dtype: object = float) -> Node:
 
 def _one_hot_infer(inputs: tuple[Node, ...], attrs: Attributes) -> TensorType:
     (labels,) = inputs
-    _indices("one_hot", labels)
+    require_integers("one_hot", labels)
     return TensorType(attrs["dtype"], (*labels.shape, attrs["classes"]))
 
 
@@ -110,7 +222,7 @@ register(one_hot_op)
 
 def _pick_infer(inputs: tuple[Node, ...], attrs: Attributes) -> TensorType:
     x, labels = inputs
-    _indices("pick", labels)
+    require_integers("pick", labels)
     if x.ndim == 0 or x.shape[:-1] != labels.shape:
         raise ShapeError(
             f"pick: expected one label for each row of {shape_text(x.shape)}, "
@@ -124,7 +236,7 @@ def _pick_reference(attrs: Attributes, x: np.ndarray, labels: np.ndarray) -> np.
     return np.take_along_axis(x, labels[..., None].astype(np.int64), axis=-1)[..., 0]
 
 
-pick_op = _op(
+pick_op = indexing_operation(
     "pick",
     _pick_infer,
     _pick_reference,
@@ -144,82 +256,3 @@ def pick(x: object, labels: object) -> Node:
     it runs.
     """
     return make(pick_op, (as_node(x), as_node(labels)))
-
-
-def _take_infer(inputs: tuple[Node, ...], attrs: Attributes) -> TensorType:
-    x, indices = inputs
-    _indices("take", indices)
-    if x.ndim == 0:
-        raise ShapeError("take: expected an array with at least one axis, got a scalar")
-    return TensorType(x.dtype, (*indices.shape, *x.shape[1:]))
-
-
-def _take_reference(attrs: Attributes, x: np.ndarray, indices: np.ndarray) -> np.ndarray:
-    check_range("take", indices, x.shape[0])
-    return np.asarray(x[indices])
-
-
-take_op = _op(
-    "take",
-    _take_infer,
-    _take_reference,
-    lambda node, g: [scatter_add(g, node.inputs[1], node.inputs[0].shape[0]), None],
-    Notation("{0}[{1}]", r"{{0}}_{{1}}", ATOM, (ATOM, 0)),
-    "rows by their indices",
-)
-
-
-def take(x: object, indices: object) -> Node:
-    """Rows of `x` (elements along its first axis) by index: `take(x, i)[j] = x[i[j]]`.
-
-    Shapes: x (n, ...), indices (m, ...) of integers: result (m, ..., *x.shape[1:]). Its gradient
-    adds up where an index repeats. An index outside 0..n-1 is an IndexRangeError when it runs.
-    """
-    return make(take_op, (as_node(x), as_node(indices)))
-
-
-def _scatter_infer(inputs: tuple[Node, ...], attrs: Attributes) -> TensorType:
-    values, indices = inputs
-    _indices("scatter_add", indices)
-    if indices.ndim != 1 or values.shape[:1] != indices.shape:
-        raise ShapeError(
-            f"scatter_add: expected one value or row for each of {shape_text(indices.shape)} "
-            f"indices, "
-            f"got {shape_text(values.shape)}"
-        )
-    return TensorType(values.dtype, (attrs["length"], *values.shape[1:]))
-
-
-def _scatter_reference(attrs: Attributes, values: np.ndarray, indices: np.ndarray) -> np.ndarray:
-    length = attrs["length"]
-    check_range("scatter_add", indices, length)
-    result = np.zeros((length, *values.shape[1:]), values.dtype)
-    np.add.at(result, indices, values)
-    return result
-
-
-scatter_add_op = _op(
-    "scatter_add",
-    _scatter_infer,
-    _scatter_reference,
-    lambda node, g: [take(g, node.inputs[1]), None],
-    Notation("scatter_add({0}, {1})", r"\operatorname{scatter\_add}\left({0}, {1}\right)", ATOM),
-    "values added up at their indices",
-)
-
-
-def scatter_add(values: object, indices: object, length: Dim | str) -> Node:
-    """Rows added up by index: `result[i[j]] += values[j]`, from zeros, in the order of j.
-
-    Shapes: indices (m, ...), values (m, ..., *rest): result (length, *rest).
-    """
-    rows, places = as_node(values), as_node(indices)
-    if rows.shape[: places.ndim] != places.shape:
-        raise ShapeError(
-            f"scatter_add: expected values whose shape begins with that of the indices, "
-            f"{shape_text(places.shape)}; got {shape_text(rows.shape)}"
-        )
-    count = product(places.shape)
-    flat = reshape(rows, (count, *rows.shape[places.ndim :]))
-    (size,) = as_shape(length)
-    return make(scatter_add_op, (flat, reshape(places, (count,))), length=size)

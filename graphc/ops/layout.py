@@ -6,8 +6,7 @@ sum.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -15,46 +14,26 @@ import numpy as np
 from graphc.errors import ShapeError
 from graphc.ir.dim import Dim, floor_divide, product
 from graphc.ir.node import OPERATORS, Node, make
-from graphc.ir.op import ATOM, Attributes, Notation, Op, VectorJacobian, register
+from graphc.ir.op import ATOM, Attributes, Notation
 from graphc.ir.shape import (
     Shape,
     TensorType,
     as_shape,
     broadcast_shapes,
+    normalize_axes,
     normalize_axis,
     shape_text,
 )
+from graphc.ops.placement import LayoutOp as LayoutOp
+from graphc.ops.placement import flip as flip
+from graphc.ops.placement import index_texts as index_texts
+from graphc.ops.placement import layout_operation, with_argument
+from graphc.ops.placement import pad as pad
+from graphc.ops.placement import pad_op as pad_op
+from graphc.ops.placement import slice_axes as slice_axes
+from graphc.ops.placement import slice_length as slice_length
+from graphc.ops.placement import slice_op as slice_op
 from graphc.ops.source import as_node
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class LayoutOp(Op):
-    """An operation that rearranges, repeats or omits elements without computing."""
-
-    kind = "layout"
-
-
-def _layout(
-    name: str,
-    infer: Callable[[tuple[Node, ...], Attributes], TensorType],
-    reference: Callable[..., np.ndarray],
-    vjp: VectorJacobian,
-    notation: Notation,
-    doc: str,
-) -> LayoutOp:
-    op = LayoutOp(name, infer, reference, vjp, notation=notation, doc=doc)
-    register(op)
-    return op
-
-
-def _apply(name: str, argument: Callable[[Node], object]) -> Notation:
-    """Written as a call with one argument; LaTeX has the shape below the name instead."""
-
-    def latex(node: Node) -> str:
-        below = r" \times ".join(str(dim).replace("_", r"\_") for dim in node.shape)
-        return rf"\operatorname{{{name.removesuffix('_to')}}}_{{{below}}}\left({{0}}\right)"
-
-    return Notation(lambda node: f"{name}({{0}}, {argument(node)})", latex)
 
 
 def _shape_argument(node: Node) -> str:
@@ -70,7 +49,7 @@ def _infer_transpose(inputs: tuple[Node, ...], attrs: Attributes) -> TensorType:
     return TensorType(x.dtype, tuple(x.shape[axis] for axis in attrs["axes"]))
 
 
-transpose_op = _layout(
+transpose_op = layout_operation(
     "transpose",
     _infer_transpose,
     lambda attrs, x: np.transpose(x, attrs["axes"]),
@@ -111,6 +90,42 @@ def transpose(x: object, axes: Any = None) -> Node:
     return make(transpose_op, (node,), axes=order)
 
 
+def moveaxis(x: object, source: Any, destination: Any) -> Node:
+    """The axes `source` of `x` moved to `destination`; the others keep their order.
+
+    >>> from graphc.ops.source import input
+    >>> moveaxis(input("x", (2, 3, 4)), 0, -1).shape
+    (3, 4, 2)
+    """
+    node = as_node(x)
+    moved, places = _axes_in_order(node, source), _axes_in_order(node, destination)
+    if len(moved) != len(places):
+        raise ShapeError(
+            f"moveaxis: expected as many destinations as sources, got {source!r} and "
+            f"{destination!r}"
+        )
+    order = [axis for axis in range(node.ndim) if axis not in moved]
+    for place, axis in sorted(zip(places, moved, strict=True)):
+        order.insert(place, axis)
+    return transpose(node, order)
+
+
+def _axes_in_order(node: Node, axes: Any) -> list[int]:
+    """Normalized axes in the order they were given."""
+    several = axes if isinstance(axes, Iterable) else (axes,)
+    normalize_axes(several, node.ndim, "moveaxis")  # says so where one is named twice
+    return [normalize_axis(axis, node.ndim, "moveaxis") for axis in several]
+
+
+def swapaxes(x: object, axis1: int, axis2: int) -> Node:
+    """`x` with two axes interchanged."""
+    node = as_node(x)
+    first, second = (normalize_axis(axis, node.ndim, "swapaxes") for axis in (axis1, axis2))
+    order = list(range(node.ndim))
+    order[first], order[second] = second, first
+    return transpose(node, order)
+
+
 def swap_last_axes(x: Node) -> Node:
     """The matrix transpose of the last two axes."""
     return transpose(x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
@@ -127,12 +142,12 @@ def _infer_reshape(inputs: tuple[Node, ...], attrs: Attributes) -> TensorType:
     return TensorType(x.dtype, shape)
 
 
-reshape_op = _layout(
+reshape_op = layout_operation(
     "reshape",
     _infer_reshape,
     lambda attrs, x: np.reshape(x, attrs["shape"]),
     lambda node, g: [reshape(g, node.inputs[0].shape)],
-    _apply("reshape", _shape_argument),
+    with_argument("reshape", _shape_argument),
     "the same elements, in row-major order, in another shape",
 )
 
@@ -144,7 +159,7 @@ def reshape(x: object, shape: Any) -> Node:
     """
     node = as_node(x)
     wanted = shape if isinstance(shape, tuple | list) else (shape,)
-    unknown = [i for i, dim in enumerate(wanted) if isinstance(dim, int) and dim == -1]
+    unknown = [i for i, dim in enumerate(wanted) if not isinstance(dim, str) and dim == -1]
     if len(unknown) > 1:
         raise ShapeError(f"reshape: at most one dimension may be -1; got {tuple(wanted)}")
     known = as_shape([1 if i in unknown else dim for i, dim in enumerate(wanted)])
@@ -165,22 +180,68 @@ def _missing_dimension(shape: Shape, known: Shape) -> Dim:
     return floor_divide(total, rest)
 
 
-def expand_dims(x: object, axis: int) -> Node:
-    """`x` with a new axis of length 1 at `axis` of the result."""
+def ravel(x: object) -> Node:
+    """All elements of `x` along one axis, in row-major order."""
     node = as_node(x)
-    at = normalize_axis(axis, node.ndim + 1, "expand_dims")
-    return reshape(node, (*node.shape[:at], 1, *node.shape[at:]))
+    return reshape(node, (product(node.shape),))
 
 
-def squeeze(x: object, axis: int) -> Node:
-    """`x` without its axis `axis`, which must have length 1."""
+def expand_dims(x: object, axis: Any) -> Node:
+    """`x` with a new axis of length 1 at `axis` of the result, or at each of several."""
     node = as_node(x)
-    at = normalize_axis(axis, node.ndim, "squeeze")
-    if node.shape[at] != 1:
-        raise ShapeError(
-            f"squeeze: axis {axis} of {shape_text(node.shape)} has {node.shape[at]}, expected 1"
-        )
-    return reshape(node, (*node.shape[:at], *node.shape[at + 1 :]))
+    count = len(axis) if isinstance(axis, tuple | list) else 1
+    places = normalize_axes(axis, node.ndim + count, "expand_dims")
+    rest = iter(node.shape)
+    return reshape(
+        node, tuple(1 if at in places else next(rest) for at in range(node.ndim + count))
+    )
+
+
+def squeeze(x: object, axis: Any = None) -> Node:
+    """`x` without its axis `axis`, or several, of length 1; without all of them for None.
+
+    A symbolic size is not known to be 1: its axis stays, and naming it is a ShapeError.
+    """
+    node = as_node(x)
+    if axis is None:
+        return reshape(node, tuple(dim for dim in node.shape if dim != 1))
+    places = normalize_axes(axis, node.ndim, "squeeze")
+    for at in places:
+        if node.shape[at] != 1:
+            raise ShapeError(
+                f"squeeze: axis {at} of {shape_text(node.shape)} has {node.shape[at]}, expected 1"
+            )
+    return reshape(node, tuple(dim for at, dim in enumerate(node.shape) if at not in places))
+
+
+def at_least_axes(x: object, count: int) -> Node:
+    """`x` with axes of length 1 added until it has `count`, where NumPy's `atleast_1d`, `_2d` and
+    `_3d` put them."""
+    node = as_node(x)
+    if count == 3 and node.ndim in (1, 2):
+        return reshape(node, (1,) * (2 - node.ndim) + (*node.shape, 1))
+    return reshape(node, (1,) * (count - node.ndim) + node.shape)
+
+
+def _at_least(arrays: tuple[object, ...], count: int) -> Any:
+    made = [at_least_axes(array, count) for array in arrays]
+    return made[0] if len(made) == 1 else tuple(made)
+
+
+def atleast_1d(*arrays: object) -> Any:
+    """Each array with at least one axis: a node for one, a tuple for several."""
+    return _at_least(arrays, 1)
+
+
+def atleast_2d(*arrays: object) -> Any:
+    """Each array with at least two axes, new ones first: a node for one, a tuple for several."""
+    return _at_least(arrays, 2)
+
+
+def atleast_3d(*arrays: object) -> Any:
+    """Each array with at least three axes, as NumPy: (n,) becomes (1, n, 1) and (m, n) becomes
+    (m, n, 1)."""
+    return _at_least(arrays, 3)
 
 
 def _infer_broadcast(inputs: tuple[Node, ...], attrs: Attributes) -> TensorType:
@@ -191,12 +252,12 @@ def _infer_broadcast(inputs: tuple[Node, ...], attrs: Attributes) -> TensorType:
     return TensorType(x.dtype, shape)
 
 
-broadcast_op = _layout(
+broadcast_op = layout_operation(
     "broadcast_to",
     _infer_broadcast,
     lambda attrs, x: np.broadcast_to(x, attrs["shape"]),
     lambda node, g: [sum_to_shape(g, node.inputs[0].shape)],
-    _apply("broadcast_to", _shape_argument),
+    with_argument("broadcast_to", _shape_argument),
     "the elements repeated along axes of length 1",
 )
 
@@ -206,6 +267,18 @@ def broadcast_to(x: object, shape: Any) -> Node:
     node = as_node(x)
     wanted = as_shape(shape)
     return node if node.shape == wanted else make(broadcast_op, (node,), shape=wanted)
+
+
+def broadcast_arrays(*arrays: object) -> tuple[Node, ...]:
+    """The arrays, each repeated to the shape in which all of them meet.
+
+    >>> from graphc.ops.source import input
+    >>> [a.shape for a in broadcast_arrays(input("x", (3, 1)), input("y", (4,)))]
+    [(3, 4), (3, 4)]
+    """
+    nodes = [as_node(array) for array in arrays]
+    shape = broadcast_shapes((node.shape for node in nodes), "broadcast_arrays")
+    return tuple(broadcast_to(node, shape) for node in nodes)
 
 
 def sum_to_shape(x: Node, shape: Shape) -> Node:
@@ -219,129 +292,3 @@ def sum_to_shape(x: Node, shape: Shape) -> Node:
     )
     summed = OPERATORS["sum"](x, axis=axes, keepdims=False) if axes else x
     return reshape(summed, shape)
-
-
-def slice_length(start: Dim, stop: Dim, step: int) -> Dim:
-    """The number of elements start, start + step, ... before stop."""
-    span = stop - start if step > 0 else start - stop
-    return floor_divide(span + (abs(step) - 1), abs(step))
-
-
-def _infer_slice(inputs: tuple[Node, ...], attrs: Attributes) -> TensorType:
-    (x,) = inputs
-    return TensorType(x.dtype, tuple(slice_length(*bounds) for bounds in attrs["bounds"]))
-
-
-def _numpy_slices(bounds: tuple[tuple[int, int, int], ...]) -> tuple[slice, ...]:
-    """Slices as NumPy reads them, to whom a negative bound counts from the end."""
-    return tuple(
-        slice(start, stop if stop >= 0 else None if step < 0 else 0, step)
-        for start, stop, step in bounds
-    )
-
-
-def _slice_vjp(node: Node, g: Node) -> list[Node | None]:
-    shape = node.inputs[0].shape
-    edges = []
-    for (start, _, step), dim, count in zip(node.attrs["bounds"], shape, g.shape, strict=True):
-        first = start if step > 0 else start + (count - 1) * step
-        # Elements after the last one taken; a slice of no elements leaves none between.
-        last = dim - first - (count - 1) * abs(step) - 1
-        edges.append((first, last, abs(step) - 1))
-    flipped = [step < 0 for _, _, step in node.attrs["bounds"]]
-    return [pad(flip(g, flipped), tuple(edges))]
-
-
-def index_texts(node: Node) -> list[str]:
-    """The bounds of a slice as Python writes them, such as `1:n`, `::-1` or `:`, for each axis."""
-    return [
-        _bound_text(bound, dim)
-        for bound, dim in zip(node.attrs["bounds"], node.inputs[0].shape, strict=True)
-    ]
-
-
-def _bound_text(bound: tuple[Dim, Dim, int], dim: Dim) -> str:
-    start, stop, step = bound
-    first = "" if start == (0 if step > 0 else dim - 1) else str(start)
-    last = "" if stop == (dim if step > 0 else -1) else str(stop)
-    return f"{first}:{last}" if step == 1 else f"{first}:{last}:{step}"
-
-
-slice_op = _layout(
-    "slice",
-    _infer_slice,
-    lambda attrs, x: x[_numpy_slices(attrs["bounds"])],
-    _slice_vjp,
-    Notation(
-        lambda node: f"{{0}}[{', '.join(index_texts(node))}]",
-        lambda node: rf"{{0}}_{{\left[{', '.join(index_texts(node))}\right]}}",
-        ATOM,
-        (ATOM,),
-    ),
-    "every step-th element between two bounds, for each axis",
-)
-
-
-def slice_axes(x: Node, bounds: tuple[tuple[Dim, Dim, int], ...]) -> Node:
-    """The elements start, start + step, ... before stop, for each axis; bounds lie inside the
-    axis."""
-    whole = tuple((0, dim, 1) for dim in x.shape)
-    return x if bounds == whole else make(slice_op, (x,), bounds=bounds)
-
-
-def flip(x: Node, axes: list[bool]) -> Node:
-    """`x` with the marked axes reversed."""
-    bounds = tuple(
-        (dim - 1, -1, -1) if reverse else (0, dim, 1)
-        for dim, reverse in zip(x.shape, axes, strict=True)
-    )
-    return slice_axes(x, bounds)
-
-
-def _infer_pad(inputs: tuple[Node, ...], attrs: Attributes) -> TensorType:
-    (x,) = inputs
-    shape = []
-    for dim, (low, high, interior) in zip(x.shape, attrs["edges"], strict=True):
-        shape.append(low + high + dim + (dim - 1) * interior)
-    return TensorType(x.dtype, tuple(shape))
-
-
-def _pad_reference(attrs: Attributes, x: np.ndarray) -> np.ndarray:
-    edges = attrs["edges"]
-    shape = [
-        low + high + dim + (dim - 1) * interior
-        for dim, (low, high, interior) in zip(x.shape, edges, strict=True)
-    ]
-    result = np.zeros(shape, x.dtype)
-    places = tuple(
-        slice(low, low + dim + max(dim - 1, 0) * interior, interior + 1)
-        for dim, (low, _, interior) in zip(x.shape, edges, strict=True)
-    )
-    result[places] = x
-    return result
-
-
-def _pad_vjp(node: Node, g: Node) -> list[Node | None]:
-    (x,) = node.inputs
-    bounds = tuple(
-        (low, low + dim + (dim - 1) * interior, interior + 1)
-        for dim, (low, _, interior) in zip(x.shape, node.attrs["edges"], strict=True)
-    )
-    return [slice_axes(g, bounds)]
-
-
-pad_op = _layout(
-    "pad",
-    _infer_pad,
-    _pad_reference,
-    _pad_vjp,
-    _apply("pad", lambda node: node.attrs["edges"]),
-    "zeros before, after and between the elements, for each axis",
-)
-
-
-def pad(x: Node, edges: tuple[tuple[Dim, Dim, int], ...]) -> Node:
-    """`x` with (before, after, between) zeros added along each axis."""
-    if all(edge == (0, 0, 0) for edge in edges):
-        return x
-    return make(pad_op, (x,), edges=edges)

@@ -23,6 +23,8 @@ MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
 KEY_STEPS = (0x9E3779B9, 0xBB67AE85)
 
 Words = tuple[Value, Value, Value, Value]
+# What draws each word of a block is called in a kernel.
+WORD_NAMES = ("random_bits", "random_bits_b", "random_bits_c", "random_bits_d")
 
 
 class WordArithmetic(ABC):
@@ -71,8 +73,10 @@ def philox(m: WordArithmetic, counter: Words, key: tuple[Value, Value]) -> Words
     return a, b, c, d
 
 
-def draw(m: WordArithmetic, key: Value, use: Value, step: Value, index: Value) -> Value:
-    """The first word of the block that belongs to (key, use, step, index).
+def draw(
+    m: WordArithmetic, key: Value, use: Value, step: Value, index: Value, word: int = 0
+) -> Value:
+    """One word, of four, of the block that belongs to (key, use, step, index).
 
     Counter words: index low, index high, step low, use low. Key words: key low, and key high ^ step
     high ^ use high (so a use or a step of 2**32 and more still counts).
@@ -82,19 +86,19 @@ def draw(m: WordArithmetic, key: Value, use: Value, step: Value, index: Value) -
     step_low, step_high = m.split(step)
     index_low, index_high = m.split(index)
     counter = (index_low, index_high, step_low, use_low)
-    return philox(m, counter, (key_low, key_high ^ step_high ^ use_high))[0]
+    return philox(m, counter, (key_low, key_high ^ step_high ^ use_high))[word]
 
 
-def random_words(key: int, use: int, step: int, index: ArrayLike) -> Any:
+def random_words(key: int, use: int, step: int, index: ArrayLike, word: int = 0) -> Any:
     """uint32 random bits, one for each 64-bit index, as an array of the shape of `index` (or a
     scalar).
 
-    `key`, `use` and `step` are 64-bit integers. The same bits as `random_bits` in a compiled
-    kernel.
+    `key`, `use` and `step` are 64-bit integers; a block has the words 0 to 3. The same bits as
+    `random_bits` in a compiled kernel.
 
     >>> random_words(0, 0, 0, [0, 1]).tolist()
     [1713891541, 4175744164]
     """
     words = [np.uint64(number % 2**64).view(np.int64) for number in (key, use, step)]
     with np.errstate(over="ignore"):
-        return draw(NumpyWords(), words[0], words[1], words[2], np.asarray(index))
+        return draw(NumpyWords(), words[0], words[1], words[2], np.asarray(index), word)

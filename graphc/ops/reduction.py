@@ -15,8 +15,9 @@ from graphc.ir.dtype import bool_, int32, int64
 from graphc.ir.node import Node, make
 from graphc.ir.op import ATOM, PREFIX, Attributes, Notation, Op, VectorJacobian, register
 from graphc.ir.shape import Shape, TensorType, normalize_axes, shape_text
-from graphc.ops.elementwise import cast
-from graphc.ops.layout import broadcast_to, reshape
+from graphc.ops.cumulative import cumprod
+from graphc.ops.elementwise import cast, not_zero
+from graphc.ops.layout import broadcast_to, reshape, transpose
 from graphc.ops.source import as_node, size
 
 
@@ -24,9 +25,9 @@ from graphc.ops.source import as_node, size
 class ReductionOp(Op):
     """A reduction: its attributes are `axes` (sorted) and `keepdims`.
 
-    `combine` names the scalar operation that joins two values ("add", "maximum", ...); `identity`
-    is what none give (None if an empty axis is an error). "argmax" and "argmin" combine (value,
-    index) pairs.
+    `combine` names the scalar operation that joins two values ("add", "maximum", "logical_or",
+    ...); `identity` is what none give (None if an empty axis is an error). "argmax" and "argmin"
+    combine (value, index) pairs.
     """
 
     combine: str = "add"
@@ -66,20 +67,23 @@ def _extreme_vjp(node: Node, g: Node) -> list[Node | None]:
 
 
 def _prod_vjp(node: Node, g: Node) -> list[Node | None]:
-    """The product of the other elements, right with zeros: at most one zero leaves a nonzero
-    product."""
-    (x,) = node.inputs
-    axes = node.attrs["axes"]
-    zero = scalar.equal(x, 0)
-    others = prod(scalar.where(zero, 1.0, x), axis=axes)
-    zeros = sum(cast(zero, x.dtype), axis=axes)
-    none = scalar.where(zero, 0.0, spread(node, others) / scalar.where(zero, 1.0, x))
-    one = scalar.where(zero, spread(node, others), 0.0)
-    count = spread(node, zeros)
-    share = scalar.where(
-        scalar.equal(count, 0), none, scalar.where(scalar.equal(count, 1), one, 0.0)
-    )
-    return [spread(node, g) * cast(share, x.dtype)]
+    """The product of the other elements: of those before and those after each, so that nothing is
+    divided and zeros are right to any order."""
+    (x,), axes = node.inputs, node.attrs["axes"]
+    return [spread(node, g) * (_others(x, axes[0]) if len(axes) == 1 else _others_over(x, axes))]
+
+
+def _others(x: Node, axis: int) -> Node:
+    return cumprod(x, axis, exclusive=True) * cumprod(x, axis, exclusive=True, reverse=True)
+
+
+def _others_over(x: Node, axes: tuple[int, ...]) -> Node:
+    """The same over several axes, which are brought together as one."""
+    order = (*(axis for axis in range(x.ndim) if axis not in axes), *axes)
+    moved = transpose(x, order)
+    flat = reshape(moved, (*moved.shape[: x.ndim - len(axes)], count(x, axes)))
+    back = tuple(int(axis) for axis in np.argsort(order))
+    return transpose(reshape(_others(flat, -1), moved.shape), back)
 
 
 def reduction_text(name: str) -> Callable[[Node], str]:
@@ -121,7 +125,7 @@ def _reduction(
     def reference(attrs: Attributes, x: np.ndarray) -> Any:
         if indices:
             return numpy_function(x, axis=attrs["axes"][0], keepdims=attrs["keepdims"])
-        kept = {"dtype": x.dtype} if combine in ("add", "multiply") else {}
+        kept: Any = {"dtype": x.dtype} if combine in ("add", "multiply") else {}
         return numpy_function(x, axis=attrs["axes"], keepdims=attrs["keepdims"], **kept)
 
     op = ReductionOp(
@@ -154,6 +158,16 @@ min_op = _reduction(
     "min", np.min, r"\min", "minimum", None, _extreme_vjp,
     "the smallest element; nan if one is; ties share the derivative equally",
 )  # fmt: skip
+any_op = _reduction(
+    "any", np.any, r"\bigvee", "logical_or", False, None,
+    "whether one element is not zero (nan is not); False of nothing",
+    "a truth value has no derivative",
+)  # fmt: skip
+all_op = _reduction(
+    "all", np.all, r"\bigwedge", "logical_and", True, None,
+    "whether no element is zero (nan is not); True of nothing",
+    "a truth value has no derivative",
+)  # fmt: skip
 argmax_op = _reduction(
     "argmax", np.argmax, r"\arg\max", "argmax", None, None,
     "the index of the first largest element along one axis; a nan counts as the largest",
@@ -169,7 +183,7 @@ argmin_op = _reduction(
 def _reduce(op: ReductionOp, x: object, axis: Any, keepdims: bool) -> Node:
     node = as_node(x)
     axes = normalize_axes(axis, node.ndim, op.name)
-    if node.dtype is bool_:
+    if node.dtype is bool_ and op.combine not in ("logical_or", "logical_and"):
         node = cast(node, int64)
     if op.identity is None:
         for at in axes:
@@ -189,7 +203,7 @@ def sum(x: object, axis: Any = None, keepdims: bool = False) -> Node:
 
 
 def prod(x: object, axis: Any = None, keepdims: bool = False) -> Node:
-    """The product over `axis`; its gradient is right where elements are zero."""
+    """The product over `axis`; its derivatives of any order are right where elements are zero."""
     return _reduce(prod_op, x, axis, keepdims)
 
 
@@ -201,6 +215,26 @@ def max(x: object, axis: Any = None, keepdims: bool = False) -> Node:
 def min(x: object, axis: Any = None, keepdims: bool = False) -> Node:
     """The smallest element over `axis`; nan if one is nan."""
     return _reduce(min_op, x, axis, keepdims)
+
+
+def any(x: object, axis: Any = None, keepdims: bool = False) -> Node:
+    """Whether one element over `axis` is not zero, as np.any: bool; nan counts as not zero."""
+    return _reduce(any_op, _truth(x), axis, keepdims)
+
+
+def all(x: object, axis: Any = None, keepdims: bool = False) -> Node:
+    """Whether no element over `axis` is zero, as np.all: bool; nan counts as not zero."""
+    return _reduce(all_op, _truth(x), axis, keepdims)
+
+
+def _truth(x: object) -> Node:
+    node = as_node(x)
+    return node if node.dtype is bool_ else not_zero(node)
+
+
+def ptp(x: object, axis: Any = None, keepdims: bool = False) -> Node:
+    """The largest element over `axis` minus the smallest, as np.ptp."""
+    return max(x, axis, keepdims) - min(x, axis, keepdims)
 
 
 def _arg(op: ReductionOp, x: object, axis: Any, keepdims: bool) -> Node:

@@ -2,28 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-import graphc.ops.scalar as scalar
 from graphc.errors import DTypeError, ShapeError, SingularMatrixError
-from graphc.ir.dtype import default_float
+from graphc.ir.dim import Dim, product
+from graphc.ir.dtype import DType, default_float, int32
 from graphc.ir.node import Node, make
 from graphc.ir.op import ATOM, PREFIX, PRODUCT, Attributes, Notation, Op, register
 from graphc.ir.shape import NodeType, TensorType, TupleType, shape_text
 from graphc.ops.contraction import matmul
+from graphc.ops.creation import eye as eye
 from graphc.ops.elementwise import cast, cast_together
 from graphc.ops.layout import broadcast_to, expand_dims, reshape, swap_last_axes
-from graphc.ops.source import as_node, as_nodes, const, ramp
+from graphc.ops.source import as_node, as_nodes, const
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class RoutineOp(Op):
-    """A whole-array operation that a library does."""
+    """A whole-array operation that a kernel written by hand does, on contiguous arrays.
+
+    The kernel gets its operands, its results, a buffer for each (dtype, elements) of `workspace`,
+    the integers `sizes`, and where it `fails` the code to report. It does the rows lo..hi of the
+    `rows` that are independent of one another; `row_work` elements are visited for each.
+    """
+
+    sizes: Callable[[Node], tuple[Dim, ...]] = lambda node: ()
+    workspace: Callable[[Node], tuple[tuple[DType, Dim], ...]] = lambda node: ()
+    rows: Callable[[Node], Dim] = lambda node: 1
+    row_work: Callable[[Node], Dim] = lambda node: 1
+    fails: bool = False
 
     kind = "routine"
+
+
+def _elimination_work(node: Node) -> Dim:
+    """The elements that Gaussian elimination visits."""
+    n = node.inputs[0].shape[0]
+    return n * n * n
 
 
 def _square(name: str, node: Node) -> None:
@@ -53,6 +71,19 @@ def _solve_reference(attrs: Attributes, a: np.ndarray, b: np.ndarray) -> np.ndar
         ) from None
 
 
+def _solve_exact(attrs: Attributes, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    import mpmath
+
+    result = np.empty(b.shape, dtype=object)
+    for column in range(b.shape[1]):
+        try:
+            found = mpmath.lu_solve(mpmath.matrix(a.tolist()), mpmath.matrix(b[:, column].tolist()))
+        except ZeroDivisionError:
+            raise SingularMatrixError("solve: the matrix is singular") from None
+        result[:, column] = list(found)
+    return result
+
+
 def _solve_vjp(node: Node, g: Node) -> list[Node | None]:
     a, _ = node.inputs
     right = solve(swap_last_axes(a), g)
@@ -63,6 +94,14 @@ solve_op = RoutineOp(
     "solve", _solve_infer, _solve_reference, _solve_vjp,
     notation=Notation("solve({0}, {1})", r"{0}^{-1} \, {1}", ATOM, (), PRODUCT, (ATOM, PREFIX)),
     doc="the solution X of A X = B, by LU with partial pivoting",
+    sizes=lambda node: node.shape,
+    # What LAPACK overwrites: a copy of the matrix, the pivots, and the right side.
+    workspace=lambda node: (
+        (node.dtype, product(node.inputs[0].shape)),
+        (int32, node.shape[0]),
+        (node.dtype, product(node.shape)),
+    ),
+    row_work=_elimination_work, fails=True, exact=_solve_exact,
 )  # fmt: skip
 register(solve_op)
 
@@ -80,28 +119,36 @@ def solve(a: object, b: object) -> Node:
     return make(solve_op, (left, right))
 
 
-def eye(n: Any, dtype: Any = None) -> Node:
-    """The n x n identity matrix."""
-    rows = ramp((n, n), 0)
-    return cast(scalar.equal(rows, ramp((n, n), 1)), default_float() if dtype is None else dtype)
-
-
 def _slogdet_infer(inputs: tuple[Node, ...], attrs: Attributes) -> NodeType:
     (a,) = inputs
     _square("slogdet", a)
     return TupleType((TensorType(a.dtype, ()), TensorType(a.dtype, ())))
 
 
+def _slogdet_exact(attrs: Attributes, a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    import mpmath
+
+    determinant = mpmath.det(mpmath.matrix(a.tolist()))
+    size = mpmath.log(abs(determinant)) if determinant else -mpmath.inf
+    return np.asarray(mpmath.sign(determinant), object), np.asarray(size, object)
+
+
 def _slogdet_vjp(node: Node, g: Node) -> list[Node | None]:
     """`g` is the cotangent of each result, as a tuple node; d log|det A| = A^-T (Jacobi)."""
     (a,) = node.inputs
-    return [item(g, 1) * solve(swap_last_axes(a), eye(a.shape[0], a.dtype))]
+    return [item(g, 1) * solve(swap_last_axes(a), eye(a.shape[0], dtype=a.dtype))]
 
 
 slogdet_op = RoutineOp(
     "slogdet", _slogdet_infer, lambda attrs, a: tuple(np.linalg.slogdet(a)), _slogdet_vjp,
     notation=Notation("slogdet({0})", r"\operatorname{slogdet}\left({0}\right)", ATOM),
     doc="the sign and the logarithm of the absolute value of the determinant",
+    sizes=lambda node: node.inputs[0].shape[:1],
+    workspace=lambda node: (
+        (node.inputs[0].dtype, product(node.inputs[0].shape)),
+        (int32, node.inputs[0].shape[0]),
+    ),
+    row_work=_elimination_work, exact=_slogdet_exact,
 )  # fmt: skip
 register(slogdet_op)
 

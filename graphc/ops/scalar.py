@@ -36,27 +36,32 @@ add = elementwise(
     "add", lambda sp, a, b: a + b, derivative=lambda a, b, y: (1, 1), types="arithmetic",
     reference=np.add, notation=_infix("+", "+", SUM, SUM), primitive=True,
     properties=("commutative", "associative"), doc="a + b",
+    ulp=(0.5, 0.5),
 )  # fmt: skip
 subtract = elementwise(
     "subtract", lambda sp, a, b: a - b, derivative=lambda a, b, y: (1, -1), types="arithmetic",
     reference=np.subtract, notation=_infix("-", "-", SUM, PRODUCT), primitive=True, doc="a - b",
+    ulp=(0.5, 0.5),
 )  # fmt: skip
 multiply = elementwise(
     "multiply", lambda sp, a, b: a * b, derivative=lambda a, b, y: (b, a), types="arithmetic",
     reference=np.multiply, notation=Notation("{0} * {1}", r"{0} \, {1}", PRODUCT, (PRODUCT,
     PRODUCT)),
     primitive=True, properties=("commutative", "associative"), doc="a * b, elementwise",
+    ulp=(0.5, 0.5),
 )  # fmt: skip
 divide = elementwise(
     "divide", lambda sp, a, b: a / b, derivative=lambda a, b, y: (1 / b, -y / b),
     reference=np.divide, notation=Notation("{0} / {1}", r"\frac{{0}}{{1}}", PRODUCT, (PRODUCT,
     PREFIX), PREFIX, (0, 0)),
     primitive=True, doc="a / b; integers become floats",
+    ulp=(0.5, 0.5),
 )  # fmt: skip
 negative = elementwise(
     "negative", lambda sp, x: -x, derivative=lambda x, y: -1, types="arithmetic",
     reference=np.negative, notation=Notation("-{0}", "-{0}", SUM, (PRODUCT,)), primitive=True,
     doc="-x",
+    ulp=(0, 0),
 )  # fmt: skip
 
 
@@ -78,6 +83,7 @@ power = elementwise(
     notation=Notation("{0}**{1}", "{0}^{{1}}", POWER, (ATOM, POWER), None, (ATOM, 0)),
     primitive=True,
     doc="a to the power b, as a float; for a <= 0 the derivative with respect to b is taken as 0",
+    ulp=(0.6, 1.4),
 )  # fmt: skip
 
 
@@ -107,45 +113,54 @@ square = elementwise(
     "square", lambda sp, x: x * x, derivative=lambda x, y: 2 * x, types="arithmetic",
     reference=np.square, notation=Notation("{0}²", "{0}^{2}", POWER, (ATOM,)), doc="x * x",
     properties=("nonnegative",),
+    ulp=(0.5, 0.5),
 )  # fmt: skip
 exp = elementwise(
     "exp", lambda sp, x: sp.exp(x), derivative=lambda x, y: y, reference=np.exp,
     notation=_function("exp", r"\exp"), primitive=True, properties=("positive", "nonnegative"),
     doc="e**x",
+    ulp=(1.0, 1.0),
 )  # fmt: skip
 expm1 = elementwise(
     "expm1", lambda sp, x: sp.exp(x) - 1, derivative=lambda x, y: exp(x), reference=np.expm1,
     notation=_function("expm1", r"\operatorname{expm1}"), primitive=True,
     doc="exp(x) - 1, exact near 0",
+    ulp=(1.6, 2.0),
 )  # fmt: skip
 log = elementwise(
     "log", lambda sp, x: sp.log(x), derivative=lambda x, y: 1 / x, reference=np.log,
     notation=_function("log", r"\log"), primitive=True, doc="the natural logarithm",
+    ulp=(0.9, 0.9),
 )  # fmt: skip
 log1p = elementwise(
     "log1p", lambda sp, x: sp.log(1 + x), derivative=lambda x, y: 1 / (1 + x), reference=np.log1p,
     notation=_function("log1p", r"\operatorname{log1p}"), primitive=True,
     doc="log(1 + x), exact near 0",
+    ulp=(0.9, 0.9),
 )  # fmt: skip
 sqrt = elementwise(
     "sqrt", lambda sp, x: sp.sqrt(x), derivative=lambda x, y: 0.5 / y, reference=np.sqrt,
     notation=Notation("sqrt({0})", r"\sqrt{{0}}", ATOM), primitive=True,
     properties=("nonnegative",),
     doc="the square root",
+    ulp=(0.5, 0.5),
 )  # fmt: skip
 sin = elementwise(
     "sin", lambda sp, x: sp.sin(x), derivative=lambda x, y: cos(x), reference=np.sin,
     notation=_function("sin", r"\sin"), primitive=True,
     doc="the sine of x radians; compiled code gives nan beyond |x| = 1e14",
+    ulp=(1.6, 0.9),
 )  # fmt: skip
 cos = elementwise(
     "cos", lambda sp, x: sp.cos(x), derivative=lambda x, y: -sin(x), reference=np.cos,
     notation=_function("cos", r"\cos"), primitive=True,
     doc="the cosine of x radians; compiled code gives nan beyond |x| = 1e14",
+    ulp=(1.6, 0.9),
 )  # fmt: skip
 tanh = elementwise(
     "tanh", lambda sp, x: sp.tanh(x), derivative=lambda x, y: 1 - square(y), reference=np.tanh,
     notation=_function("tanh", r"\tanh"), primitive=True, doc="the hyperbolic tangent",
+    ulp=(1.5, 2.8),
 )  # fmt: skip
 
 
@@ -159,6 +174,7 @@ sigmoid = elementwise(
     reference=_reference_sigmoid, notation=Notation("σ({0})", r"\sigma\left({0}\right)"),
     primitive=True,
     properties=("positive", "nonnegative"), doc="1 / (1 + exp(-x)), the logistic function",
+    ulp=(2.0, 2.0),
 )  # fmt: skip
 softplus = elementwise(
     "softplus", lambda sp, x: sp.log(1 + sp.exp(x)), derivative=lambda x, y: sigmoid(x),
@@ -166,6 +182,7 @@ softplus = elementwise(
     notation=_function("softplus", r"\zeta"), primitive=True, properties=("positive",
     "nonnegative"),
     doc="log(1 + exp(x)), without overflow",
+    ulp=(1.8, 1.8),
 )  # fmt: skip
 
 
@@ -179,26 +196,31 @@ erf = elementwise(
     "erf", lambda sp, x: sp.erf(x), derivative=lambda x, y: (2 / np.pi**0.5) * exp(-square(x)),
     reference=_reference_erf, notation=_function("erf", r"\operatorname{erf}"), primitive=True,
     doc="the error function",
+    ulp=(1.2, 1.6),
 )  # fmt: skip
 relu = elementwise(
     "relu", lambda sp, x: sp.Max(x, 0), derivative=lambda x, y: cast(greater(y, 0), x.dtype),
     types="arithmetic", notation=_function("relu", r"\operatorname{relu}"),
     properties=("nonnegative",), doc="max(x, 0); its derivative at 0 is 0",
+    ulp=(0, 0),
 )  # fmt: skip
 absolute = elementwise(
     "abs", lambda sp, x: sp.Abs(x), derivative=lambda x, y: sign(x), types="arithmetic",
     reference=np.abs, notation=Notation("|{0}|", r"\left|{0}\right|"), primitive=True,
     properties=("nonnegative",), doc="|x|; its derivative at 0 is 0",
+    ulp=(0, 0),
 )  # fmt: skip
 sign = elementwise(
     "sign", lambda sp, x: sp.sign(x), derivative=lambda x, y: None, types="arithmetic",
     reference=np.sign, notation=_function("sign", r"\operatorname{sign}"), primitive=True,
     doc="-1, 0 or 1; its derivative is taken as 0 everywhere",
+    ulp=(0, 0),
 )  # fmt: skip
 floor = elementwise(
     "floor", lambda sp, x: sp.floor(x), derivative=lambda x, y: None, reference=np.floor,
     notation=Notation("floor({0})", r"\left\lfloor {0} \right\rfloor"), primitive=True,
     doc="the greatest integer <= x, as a float; its derivative is taken as 0 everywhere",
+    ulp=(0, 0),
 )  # fmt: skip
 
 
@@ -216,6 +238,7 @@ maximum = elementwise(
     notation=Notation("max({0}, {1})", r"\max\left({0}, {1}\right)"), primitive=True,
     properties=("commutative", "associative"),
     doc="the larger of two; nan if one is; where they tie each gets half the derivative",
+    ulp=(0, 0),
 )  # fmt: skip
 minimum = elementwise(
     "minimum", lambda sp, a, b: sp.Min(a, b), types="arithmetic", reference=np.minimum,
@@ -226,21 +249,24 @@ minimum = elementwise(
     notation=Notation("min({0}, {1})", r"\min\left({0}, {1}\right)"), primitive=True,
     properties=("commutative", "associative"),
     doc="the smaller of two; nan if one is; where they tie each gets half the derivative",
+    ulp=(0, 0),
 )  # fmt: skip
 where = elementwise(
     "where", lambda sp, c, a, b: sp.Piecewise((a, c), (b, True)), types="select",
     reference=np.where,
-    derivative=lambda c, a, b, y: (None, cast(c, y.dtype), cast(logical_not(c), y.dtype)),
+    derivative=lambda c, a, b, y: (None, c, logical_not(c)),
     notation=Notation(
         "where({0}, {1}, {2})", r"\begin{cases} {1} & {0} \\ {2} & \text{else} \end{cases}",
         latex_level=COMPARISON,
     ),
     primitive=True, doc="a where the condition holds, b elsewhere",
+    ulp=(0, 0),
 )  # fmt: skip
 stop_gradient = elementwise(
     "stop_gradient", lambda sp, x: x, derivative=lambda x, y: None, types="arithmetic",
     notation=_function("stop_gradient", r"\operatorname{stop}"),
     doc="x, taken as a constant by differentiation",
+    ulp=(0, 0),
 )  # fmt: skip
 
 less = elementwise(
@@ -302,15 +328,11 @@ isfinite = elementwise(
     primitive=True,
     no_derivative=_BOOLEAN, doc="whether an element is neither infinite nor nan",
 )  # fmt: skip
-shift_right = elementwise(
-    "shift_right", lambda sp, a, b: sp.floor(a / 2**b), types="integer",
-    reference=np.right_shift, primitive=True, notation=_infix(">>", r"\gg", COMPARISON, SUM),
-    no_derivative="integers have no derivative", doc="a with its bits moved b places down",
-)  # fmt: skip
 copy = elementwise(
     "copy", lambda sp, x: x, derivative=lambda x, y: 1, types="any", reference=lambda x: x,
     primitive=True,
     notation=Notation("{0}", "{0}"), doc="x itself, in memory of its own",
+    ulp=(0, 0),
 )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import ArgumentError, DTypeError
+from graphc.errors import ArgumentError, DTypeError, NodeUseError, ShapeError
 from graphc.ir.declaration import ConstantArray, Declaration
 from graphc.ir.dim import as_dim
 from graphc.ir.dtype import DType, as_dtype, bool_, default_float, int64, weak_dtype
@@ -101,14 +101,45 @@ def input(name: str, shape: object = (), dtype: object = None) -> Node:
 
 
 def _carried(op: Op, name: str, value: object, dtype: object) -> Node:
-    array = np.asarray(value)
+    context = f"{op.name} {_check_name(op.name, name)!r}"
+    array = as_array(context, value)
     chosen = as_dtype(dtype) if dtype is not None else _value_dtype(value, array)
-    try:
-        stored = np.array(array, dtype=chosen.numpy, order="C")
-    except (TypeError, ValueError) as error:
-        raise DTypeError(f"{op.name} {name!r}: expected an array of {chosen}: {error}") from None
-    declared = Declaration(op.name, _check_name(op.name, name), stored)
+    stored = np.array(_fitting(context, array, chosen), order="C")
+    declared = Declaration(op.name, name, stored)
     return make(op, declaration=declared, dtype=chosen, shape=tuple(stored.shape))
+
+
+def as_array(context: str, value: object) -> np.ndarray:
+    """The numbers or truth values of an array, a number or nested lists."""
+    try:
+        array = np.asarray(value)
+    except NodeUseError:
+        if isinstance(value, Node):
+            raise
+        problem = f"{context}: expected numbers; got nodes in a {type(value).__name__}: join them"
+        raise DTypeError(f"{problem} with gx.stack or gx.concat") from None
+    except ValueError:
+        raise ShapeError(
+            f"{context}: expected a number or an array; got lists of unequal lengths: {value!r}"
+        ) from None
+    if array.dtype.kind not in "biuf":
+        came = f"an array of {array.dtype}" if isinstance(value, np.ndarray) else repr(value)
+        raise DTypeError(f"{context}: expected numbers or truth values; got {came}")
+    return array
+
+
+def _fitting(context: str, array: np.ndarray, dtype: DType) -> np.ndarray:
+    """The array in a dtype that holds its integers."""
+    if dtype.is_integer and array.dtype.kind in "iu" and array.size:
+        limits = np.iinfo(dtype.name)
+        least, largest = int(array.min()), int(array.max())
+        if least < limits.min or largest > limits.max:
+            span = str(least) if least == largest else f"{least}..{largest}"
+            raise DTypeError(
+                f"{context}: expected integers in {limits.min}..{limits.max}, as {dtype} holds; "
+                f"got {span}"
+            )
+    return array.astype(dtype.numpy)
 
 
 def _value_dtype(value: object, array: np.ndarray) -> DType:
@@ -140,9 +171,9 @@ def const(value: object, dtype: object = None) -> Node:
     """
     if isinstance(value, Node):
         return value
-    array = np.asarray(value)
+    array = as_array("const", value)
     chosen = as_dtype(dtype) if dtype is not None else _value_dtype(value, array)
-    stored = ConstantArray(array.astype(chosen.numpy))
+    stored = ConstantArray(_fitting("const", array, chosen))
     return make(constant_op, value=stored, dtype=chosen, shape=tuple(stored.array.shape))
 
 
@@ -175,6 +206,8 @@ def as_node(value: object, partner: DType | None = None) -> Node:
 def as_nodes(values: Iterable[object]) -> list[Node]:
     """Nodes from several operands; Python numbers take the type of the nodes and arrays beside
     them."""
+    if isinstance(values, Node) or not isinstance(values, Iterable):
+        raise DTypeError(f"expected several arrays, as a list or a tuple; got {values!r}")
     known = list(values)
     strong = [as_node(v) for v in known if not isinstance(v, bool | int | float)]
     partner = _meeting_dtype(strong)

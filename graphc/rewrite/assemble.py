@@ -7,15 +7,18 @@ from fractions import Fraction
 from graphc.ir.dtype import DType
 from graphc.ir.node import Node
 from graphc.ops import scalar
-from graphc.ops.source import const
+from graphc.ops.source import const, constant_op
 from graphc.rewrite.facts import is_scalar
 from graphc.rewrite.monomial import Powers, cancelled, inverted, multiplied, opposite
 from graphc.rewrite.order import Order
 from graphc.rewrite.polynomial import Coefficient, Polynomial, Term, Unsuitable, exact
 
 
-def assembled(polynomial: Polynomial, order: Order, spelled: dict[Node, Node]) -> Node | None:
-    """The node of a polynomial; None if nothing met in it, or a constant does not fit the dtype.
+def assembled(
+    polynomial: Polynomial, order: Order, spelled: dict[Node, Node], fewer: int
+) -> Node | None:
+    """The node of a polynomial; None if nothing met in it, or a constant does not fit the dtype,
+    or if it cannot have fewer than `fewer` nodes.
 
     `spelled` holds nodes that the user wrote for some of the factors.
     """
@@ -27,7 +30,9 @@ def assembled(polynomial: Polynomial, order: Order, spelled: dict[Node, Node]) -
     rest = []
     for term in terms:
         powers = cancelled(multiplied(term.powers, inverted(common))) if common else term.powers
-        rest.append(Term(Fraction(term.coefficient) / scale, _reduced(powers)))
+        rest.append(Term(_quotient(term.coefficient, scale), _reduced(powers)))
+    if _least_nodes(polynomial.factors(), common, rest) >= fewer:
+        return None
     writer = _Writer(dtype, order, spelled)
     try:
         if len(terms) == 1:
@@ -40,6 +45,27 @@ def assembled(polynomial: Polynomial, order: Order, spelled: dict[Node, Node]) -
         return writer.signed(scale, {**common, total: (above + 1, below)})
     except Unsuitable:
         return None
+
+
+def _quotient(value: Coefficient, scale: Coefficient) -> Coefficient:
+    return value if scale == 1 else Fraction(value) / scale
+
+
+def _least_nodes(factors: set[Node], common: Powers, rest: list[Term]) -> int:
+    """A number of nodes, constants not counted, that the sum has at least."""
+    if _complement(rest) is not None:
+        return 0
+    joined = sum(not _is_bare(term) for term in rest) + len(rest) - 1
+    outer = 1 if common and (len(rest) > 1 or not _is_bare(rest[0])) else 0
+    return sum(factor.op is not constant_op for factor in factors) + joined + outer
+
+
+def _is_bare(term: Term) -> bool:
+    """Whether a term, up to its sign, is a number or one factor."""
+    if not term.powers:
+        return True
+    single = len(term.powers) == 1 and (1, 0) in term.powers.values()
+    return single and abs(term.coefficient) == 1
 
 
 def _complement(terms: list[Term]) -> Node | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from graphc.ir.dtype import DType, bool_
 from graphc.ir.node import Node, make
-from graphc.ops import scalar
+from graphc.ops import elementary, scalar
 from graphc.ops.elementwise import cast, cast_op
 from graphc.ops.source import const
 from graphc.rewrite.facts import number
@@ -17,7 +17,8 @@ from graphc.rewrite.rule import Context, Rule, rewrite_node, rewrite_pattern
 PHASE = "canonicalize"
 x, y = variables("x y")
 sin, tanh, erf = function(scalar.sin), function(scalar.tanh), function(scalar.erf)
-negative = function(scalar.negative)
+negative, sqrt = function(scalar.negative), function(scalar.sqrt)
+reciprocal, rsqrt = function(elementary.reciprocal), function(elementary.rsqrt)
 cos, absolute, square = function(scalar.cos), function(scalar.absolute), function(scalar.square)
 
 
@@ -127,6 +128,8 @@ def _even_or_odd() -> list[Rule]:
 
 
 RULES: tuple[Rule, ...] = (
+    rewrite_pattern("reciprocal_as_quotient", PHASE, reciprocal(x), 1 / x),
+    rewrite_pattern("rsqrt_as_quotient", PHASE, rsqrt(x), 1 / sqrt(x)),
     rewrite_pattern("double_negative", PHASE, negative(negative(x)), x),
     rewrite_pattern("negative_of_difference", PHASE, -(x - y), y - x),
     rewrite_pattern("add_negative", PHASE, x + -y, x - y),

@@ -8,7 +8,9 @@ one of ten) and a budget: rules that undo each other are an error that names the
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
 
 from graphc.errors import ArgumentError, VerificationError
 from graphc.ir.graph import Graph
@@ -28,7 +30,7 @@ __all__ = ["PHASES", "RULES", "Explanation", "Step", "rewrite", "rewrite_nodes",
 _APPLICATIONS_PER_NODE = 100
 _APPLICATIONS = 10_000
 # A rule that looks at how often a node is used may fit only after others have removed uses.
-_ROUNDS = 4
+_ROUNDS = 32
 
 
 class _Rewriter:
@@ -40,7 +42,8 @@ class _Rewriter:
         self.rules = rules
         # No rule fitted these before: only rules that ask how often a node is used may fit now.
         self.settled = settled
-        self.by_root: dict[Op, list[Rule]] = {}
+        # The rules that may fit, by the operations of a node and of its inputs.
+        self.fitting: dict[tuple[Op, ...], list[Rule]] = {}
         self.context = context
         self.budget = budget
         self.normal: dict[Node, Node] = {}
@@ -83,7 +86,7 @@ class _Rewriter:
     def _visit(self, node: Node) -> None:
         new = remake(node, tuple(self.normal[source] for source in node.inputs))
         if new is not node:
-            self.pending[node] = (new, "")
+            self._becomes(node, new, "")
             return
         rules = self._rules_for(node)
         if rules:
@@ -95,21 +98,30 @@ class _Rewriter:
                         return
         self.normal[node] = node
 
+    def _becomes(self, node: Node, new: Node, rule: str) -> None:
+        self.pending[node] = (new, rule)
+        uses = self.context.users.get(node)
+        if uses is not None:
+            self.context.users.setdefault(new, uses)
+
     def _rules_for(self, node: Node) -> list[Rule]:
         """The rules that may fit a node, by the operations of it and its inputs."""
-        known = self.by_root.get(node.op)
+        op, inner = node.op, [source.op for source in node.inputs]
+        known = self.fitting.get((op, *inner))
         if known is None:
-            op = node.op
-            known = [rule for rule in self.rules if op in rule.roots or op.kind in rule.roots]
-            self.by_root[op] = known
+            known = [
+                rule
+                for rule in self.rules
+                if (op in rule.roots or op.kind in rule.roots) and rule.needs.issubset(inner)
+            ]
+            self.fitting[(op, *inner)] = known
         if node in self.settled:
             return [rule for rule in known if rule.looks_around]
-        present = {source.op for source in node.inputs}
-        return [rule for rule in known if rule.needs <= present]
+        return known
 
     def _applied(self, rule: Rule, node: Node, made: Node) -> None:
         self.steps.append(record(rule.name, node, made))
-        self.pending[node] = (made, rule.name)
+        self._becomes(node, made, rule.name)
         self.budget -= 1
         if self.budget < 0:
             recent = Counter(step.rule for step in self.steps[-200:])
@@ -140,19 +152,27 @@ def _fitted(made: Node, node: Node, rule: Rule) -> Node:
     )
 
 
-def _chosen(phases: Sequence[str], disabled: Collection[str]) -> list[Rule]:
-    names = {rule.name for rule in RULES} | set(PHASES)
-    for name in (*phases, *disabled):
+# Switches off every rule.
+EVERYTHING = "rewrite"
+
+
+def _chosen(phases: Sequence[str], disabled: str | Collection[str]) -> list[Rule]:
+    off = {disabled} if isinstance(disabled, str) else set(disabled)
+    names = {rule.name for rule in RULES} | {*PHASES, EVERYTHING}
+    for name in (*phases, *sorted(off, key=str)):
         if name not in names:
+            near = get_close_matches(str(name), names, n=1)
+            meant = f"did you mean {near[0]!r}? " if near else ""
             raise ArgumentError(
-                f"rewrite: no rule or phase is called {name!r}; phases are {', '.join(PHASES)}, "
-                f"rules are listed in docs/rewriting.md"
+                f"rewrite: no rule or phase is called {name!r}; {meant}phases are "
+                f"{', '.join(PHASES)} and {EVERYTHING} for all, rules are listed in "
+                f"docs/rewriting.md"
             )
-    wanted = set(phases) - set(disabled)
-    return [rule for rule in RULES if rule.phase in wanted and rule.name not in disabled]
+    wanted = set() if EVERYTHING in off else set(phases) - off
+    return [rule for rule in RULES if rule.phase in wanted and rule.name not in off]
 
 
-def _use_counts(roots: Sequence[Node]) -> Mapping[Node, int]:
+def _use_counts(roots: Sequence[Node]) -> dict[Node, int]:
     counts: Counter[Node] = Counter(roots)
     for node in topological(roots):
         counts.update(set(node.inputs))
@@ -160,7 +180,7 @@ def _use_counts(roots: Sequence[Node]) -> Mapping[Node, int]:
 
 
 def rewrite_nodes(
-    roots: Sequence[Node], phases: Sequence[str] = PHASES, disabled: Collection[str] = ()
+    roots: Sequence[Node], phases: Sequence[str] = PHASES, disabled: str | Collection[str] = ()
 ) -> tuple[list[Node], tuple[Step, ...]]:
     """The roots rewritten together, and the log of the rules applied."""
     rules = _chosen(phases, disabled)
@@ -179,22 +199,26 @@ def rewrite_nodes(
     return current, tuple(steps)
 
 
-def rewrite(graph: Graph, phases: Sequence[str] = PHASES, disabled: Collection[str] = ()) -> Graph:
+def rewrite(
+    graph: Graph, phases: Sequence[str] = PHASES, disabled: str | Collection[str] = ()
+) -> Graph:
     """The graph with its outputs and new state values rewritten, in all phases by default.
 
-    `phases` names those to run; `disabled` switches off rules or phases by name. The log of the
+    `phases` names those to run; `disabled` switches off rules or phases by name ("rewrite" for
+    all). The log of the
     result holds a `Step` for each rule applied. Raises ArgumentError for an unknown name and
     VerificationError, naming the rules, if rewriting does not end.
     """
     roots, steps = rewrite_nodes(graph.roots, phases, disabled)
     changed = graph.with_roots(roots)
-    return Graph(changed.inputs, changed.outputs, changed.updates, (*graph.log, *steps))
+    return replace(changed, log=(*graph.log, *steps))
 
 
-def simplify(y: Node) -> Node:
+def simplify(y: Node, disabled: str | Collection[str] = ()) -> Node:
     """The node in its simplest known form: all phases of rewriting.
 
     What this may change (a rounding, a domain) and what never is on the page docs/rewriting.md.
+    `disabled` switches off rules or phases by name; an unknown name is an ArgumentError.
 
     >>> from graphc.ops import input, log, exp
     >>> x = input("x")
@@ -203,5 +227,5 @@ def simplify(y: Node) -> Node:
     """
     if not isinstance(y, Node):
         raise ArgumentError(f"simplify: expected a node, got {type(y).__name__}")
-    (result,), _ = rewrite_nodes([y])
+    (result,), _ = rewrite_nodes([y], disabled=disabled)
     return result

@@ -11,7 +11,7 @@ from graphc.ir.op import Op
 from graphc.ir.shape import TupleType
 from graphc.ops import composite, indexing, layout, reduction, scalar
 from graphc.ops.elementwise import ElementwiseOp, cast_op
-from graphc.ops.source import constant_op, size_op
+from graphc.ops.source import const, constant_op, size_op
 
 _DEPTH = 6
 # Operations that move, repeat or choose elements: the signs of the result are the operand's.
@@ -118,19 +118,52 @@ def is_nonzero(node: Node) -> bool:
     return node.op is size_op or is_positive(node)
 
 
+def signed(node: Node) -> tuple[int, Node]:
+    """The node as a sign and what it is of: x, -x, 2 * x and -2 * x, a - b and b - a.
+
+    Two nodes that differ in sign only, however that is written, have the same second part.
+    """
+    sign = 1
+    while node.op is scalar.negative:
+        sign, node = -sign, node.inputs[0]
+    if node.op is scalar.subtract:
+        a, b = node.inputs
+        return (sign, node) if a.number < b.number else (-sign, scalar.subtract(b, a))
+    if node.op is scalar.multiply:
+        for factor, rest in (node.inputs, node.inputs[::-1]):
+            value = number(factor)
+            if value is not None and node.dtype.is_float and value == value:
+                inner, size = signed(rest)
+                if value < 0:
+                    inner, factor = -inner, const(-value, node.dtype)
+                return sign * inner, scalar.multiply(factor, size)
+    if node.op is scalar.divide and number(node.inputs[1]) is not None:
+        inner, size = signed(node.inputs[0])
+        return sign * inner, scalar.divide(size, node.inputs[1])
+    return sign, node
+
+
+_SIGNED = frozenset([scalar.negative, scalar.subtract, scalar.multiply, scalar.divide])
+
+
 def negated(node: Node) -> Node | None:
-    """The node whose negative this is written as: x for -x, b - a for a - b, None otherwise."""
+    """The node whose negative this is written as: x for -x, 2 * x for -2 * x, b - a for a - b;
+    None otherwise."""
     if node.op is scalar.negative:
         return node.inputs[0]
     if node.op is scalar.subtract:
         return scalar.subtract(node.inputs[1], node.inputs[0])
+    if node.op is scalar.multiply:
+        for factor, rest in (node.inputs, node.inputs[::-1]):
+            value = number(factor)
+            if value is not None and value < 0 and node.dtype.is_float:
+                return scalar.multiply(const(-value, node.dtype), rest)
     return None
 
 
 def are_opposite(a: Node, b: Node) -> bool:
     """Whether one is written as the negative of the other."""
-    if a.op is scalar.subtract and b.op is scalar.subtract:
-        return a.inputs == (b.inputs[1], b.inputs[0])
-    return (a.op is scalar.negative and a.inputs[0] is b) or (
-        b.op is scalar.negative and b.inputs[0] is a
-    )
+    if a.op not in _SIGNED and b.op not in _SIGNED:
+        return False
+    (first, size), (second, other) = signed(a), signed(b)
+    return size is other and first != second

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from graphc.errors import GraphcError
-from graphc.ir.dim import product
+from graphc.ir.dim import Size, product
 from graphc.ir.node import Node
 from graphc.ir.shape import TupleType
 from graphc.ops import scalar
@@ -17,7 +17,17 @@ from graphc.rewrite.rule import Context, Rule, rewrite_node
 PHASE = "canonicalize"
 # A folded constant travels with the graph; what is larger is cheaper to compute where it is used.
 _ELEMENTS = 4096
-KINDS = ("elementwise", "reduction", "layout", "contraction", "indexing", "composite", "op")
+KINDS = (
+    "elementwise",
+    "reduction",
+    "layout",
+    "concat",
+    "contraction",
+    "indexing",
+    "scatter",
+    "composite",
+    "op",
+)
 
 
 def _fold(node: Node, _: Context) -> Node | None:
@@ -25,6 +35,8 @@ def _fold(node: Node, _: Context) -> Node | None:
         return None
     if isinstance(node.type, TupleType) or node.op is broadcast_op or _is_reciprocal(node):
         return None
+    if any(isinstance(attribute, Size) for attribute in node.attrs.values()):
+        return None  # a length that only a call knows
     sizes = [product(array.shape) for array in (*node.inputs, node)]
     if any(not isinstance(size, int) or size > _ELEMENTS for size in sizes):
         return None

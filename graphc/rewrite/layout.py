@@ -27,10 +27,16 @@ REDUCING = (
     reduction.max_op,
     reduction.min_op,
     reduction.mean_op,
+    reduction.any_op,
+    reduction.all_op,
     composite.logsumexp_op,
     reduction.argmax_op,
     reduction.argmin_op,
 )
+
+
+# Those whose result does not depend on the order of elements.
+FOLDING = tuple(op for op in REDUCING if op not in (reduction.argmax_op, reduction.argmin_op))
 
 
 def _transpose_of_transpose(node: Node, _: Context) -> Node | None:
@@ -219,16 +225,17 @@ RULES: tuple[Rule, ...] = (
         PHASE,
         "sum(reshape(x))",
         "sum(x)",
-        (reduction.sum_op, reduction.mean_op),
+        FOLDING,
         _total_of_layout,
-        condition="all axes are reduced",
+        condition="all axes are reduced; for any reduction but argmax and argmin",
     ),
     rewrite_node(
         "sum_of_transpose",
         PHASE,
         "sum(xᵀ, axis=0)",
         "sum(x, axis=1)",
-        (reduction.sum_op, reduction.mean_op),
+        FOLDING,
         _sum_of_transpose,
+        condition="for any reduction but argmax and argmin",
     ),
 )

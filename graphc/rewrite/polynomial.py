@@ -8,25 +8,28 @@ the sum is exact.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import cached_property
 
 from graphc.ir.dtype import DType
 from graphc.ir.node import Node
 from graphc.ops import indexing, reduction, scalar
 from graphc.ops.layout import reshape_op
-from graphc.rewrite.facts import number
-from graphc.rewrite.monomial import Powers, cancelled, inverted, multiplied, opposite
+from graphc.ops.special import erfc, erfcx
+from graphc.rewrite.facts import number, signed
+from graphc.rewrite.monomial import Powers, cancelled, multiplied
 
 # What is looked at around one node; more would cost time and seldom finds more.
-_NODES = 20
-_TERMS = 12
+_NODES = 10
+_TERMS = 8
+# The same for sums and products in which nothing but like terms can meet.
+_PLAIN_NODES = 8
 ARITHMETIC = frozenset(
     [scalar.add, scalar.subtract, scalar.negative, scalar.multiply, scalar.divide, scalar.square]
 )
 _GATES = frozenset([scalar.sigmoid, scalar.softplus, scalar.exp])
+_TAILS = frozenset([erfc, erfcx])
 
 
 # Exact: whole numbers are much faster than fractions, and most are whole.
@@ -38,18 +41,31 @@ class Unsuitable(Exception):
     """The expression is too large, or a cancellation in it was written on purpose."""
 
 
-@dataclass(frozen=True)
 class Term:
-    """A coefficient and factors; `made` if multiplying out made it, not the user."""
+    """A coefficient and factors; `made` if multiplying out made it, not the user.
 
-    coefficient: Coefficient
-    powers: Powers
-    made: bool = False
+    `key` is what like terms share. Thousands are made for a graph: no dataclass, which is slower.
+    """
 
-    @cached_property
-    def key(self) -> Key:
-        """What like terms share."""
-        return frozenset(self.powers.items())
+    __slots__ = ("coefficient", "key", "made", "powers")
+
+    def __init__(self, coefficient: Coefficient, powers: Powers, made: bool = False) -> None:
+        self.coefficient = coefficient
+        self.powers = powers
+        self.made = made
+        self.key: Key = frozenset(powers.items())
+
+
+def _met(first: Powers, second: Powers, product: Powers) -> bool:
+    """Whether factors of two monomials cancelled in their product, or an identity fitted."""
+    if product.keys() != first.keys() | second.keys():
+        return True
+    for factor in first.keys() & second.keys():
+        above = first[factor][0] + second[factor][0]
+        below = first[factor][1] + second[factor][1]
+        if product[factor] != (above, below):
+            return True
+    return False
 
 
 def exact(value: Coefficient, dtype: DType) -> bool:
@@ -114,16 +130,16 @@ class Polynomial:
 
     def times(self, other: Polynomial) -> Polynomial:
         """The product, multiplied out."""
-        if len(self._terms) * len(other._terms) > _TERMS:
+        count = len(self._terms) * len(other._terms)
+        if count > _TERMS:
             raise Unsuitable
-        several = len(self._terms) * len(other._terms) > 1
         result = Polynomial(self.dtype)._inherit(self, other)
         for a in self._terms.values():
             for b in other._terms.values():
                 powers = multiplied(a.powers, b.powers)
-                smaller = len(powers) < len(a.powers.keys() | b.powers.keys())
-                result.combined = result.combined or smaller
-                made = several or smaller or a.made or b.made
+                met = _met(a.powers, b.powers, powers)
+                result.combined = result.combined or met
+                made = count > 1 or met or a.made or b.made
                 result.enter(Term(a.coefficient * b.coefficient, powers, made))
         return result
 
@@ -151,20 +167,21 @@ class Polynomial:
 
     def reduced(self) -> Polynomial:
         """The polynomial with exp(u) * sigmoid(u) written exp(u) - sigmoid(u)."""
+        if not any(factor.op is scalar.exp for factor in self.factors()):
+            return self
         result = Polynomial(self.dtype)._inherit(self)
         for term in self.terms:
             result = result.plus(self._split(term))
         return result
 
     def _split(self, term: Term) -> Polynomial:
-        for power, (above, _) in term.powers.items():
-            if power.op is not scalar.exp or not above:
-                continue
-            gate = scalar.sigmoid(power.inputs[0])
-            gates = term.powers.get(gate, (0, 0))
-            if gates[0]:
-                rest = {**term.powers, power: (above - 1, term.powers[power][1])}
-                rest[gate] = (gates[0] - 1, gates[1])
+        gates = {f.inputs[0]: f for f, p in term.powers.items() if p[0] and f.op is scalar.sigmoid}
+        for power, (above, below) in term.powers.items():
+            gate = gates.get(power.inputs[0]) if above and power.op is scalar.exp else None
+            if gate is not None:
+                rest = {**term.powers, power: (above - 1, below)}
+                known = term.powers[gate]
+                rest[gate] = (known[0] - 1, known[1])
                 powers = [Term(1, {power: (1, 0)}), Term(-1, {gate: (1, 0)})]
                 left = Term(term.coefficient, cancelled(rest), True)
                 return Polynomial(self.dtype, [left]).times(Polynomial(self.dtype, powers))
@@ -173,20 +190,9 @@ class Polynomial:
 
 def family(factor: Node) -> Node:
     """What a factor is a function of, up to its sign: exp(u) and sigmoid(-u) are of one family."""
-    if factor.op in _GATES:
-        source = factor.inputs[0]
-        return source.inputs[0] if source.op is scalar.negative else source
+    if factor.op in _GATES or factor.op in _TAILS:
+        return signed(factor.inputs[0])[1]
     return factor
-
-
-def complement(node: Node) -> tuple[int, Node] | None:
-    """The sign and sigmoid(-u) of 1 - sigmoid(u) or sigmoid(u) - 1, None for anything else."""
-    if node.op is not scalar.subtract:
-        return None
-    for sign, (one, gate) in ((1, node.inputs), (-1, node.inputs[::-1])):
-        if gate.op is scalar.sigmoid and number(one) == 1:
-            return sign, scalar.sigmoid(opposite(gate.inputs[0]))
-    return None
 
 
 @dataclass
@@ -201,6 +207,16 @@ class Region:
     factors: set[Node] = field(default_factory=set)
     shared: set[Node] = field(default_factory=set)
     meets: bool = False
+
+    @property
+    def searchable(self) -> bool:
+        """Whether multiplying everything out may pay: the region is small, or something in it may
+        cancel."""
+        return (
+            len(self.interior) <= _PLAIN_NODES
+            or any(factor.op in _GATES for factor in self.factors)
+            or any(node.op is scalar.divide for node in self.interior)
+        )
 
     def without_shared(self) -> Region:
         """The region in which what occurs several times is taken as one factor."""
@@ -242,87 +258,15 @@ def _marks(factor: Node) -> Iterable[tuple[str, Node]]:
     elif factor.op is scalar.softplus:
         yield "softplus", family(factor)
         yield "factor", family(factor)
+    elif factor.op is erfc:
+        yield "factor", factor
+        yield "gate", scalar.square(signed(factor.inputs[0])[1])
+    elif factor.op is scalar.sqrt:
+        yield "factor", factor
+        yield "factor", factor.inputs[0]
     elif factor.op is reduction.sum_op and factor.inputs[0].op is scalar.exp:
         yield "gate", family(factor.inputs[0])
     elif factor.op is reshape_op and factor.inputs[0].op is indexing.pick_op:
         yield "factor", factor.inputs[0].inputs[0]
     else:
         yield "factor", factor
-
-
-class Expansion:
-    """A node multiplied out, within a region; `spelled` says how the user wrote a complement.
-
-    Without `distribute`, a sum inside a product is taken as one factor; `held` says whether there
-    was one.
-    """
-
-    def __init__(self, around: Region, dtype: DType, distribute: bool) -> None:
-        self.region = around
-        self.dtype = dtype
-        self.distribute = distribute
-        self.held = False
-        self.spelled: dict[Node, Node] = {}
-
-    def expand(self, node: Node) -> Polynomial:
-        """The polynomial of a node of the region."""
-        value = number(node)
-        if value == 0:
-            raise Unsuitable  # 0 * x is not 0 where x is inf or nan
-        if value is not None and abs(value) < float("inf"):
-            whole = isinstance(value, int) or value.is_integer()
-            coefficient = int(value) if whole else Fraction(value)
-            return Polynomial(self.dtype, [Term(coefficient, {})])
-        if node not in self.region.interior:
-            return self._factor(node)
-        found = complement(node)
-        if found is not None:
-            sign, gate = found
-            if sign == 1:
-                self.spelled[gate] = node
-            return Polynomial(self.dtype, [Term(sign, {gate: (1, 0)})])
-        return _EXPANSIONS[node.op](self, *node.inputs)
-
-    def _factor(self, node: Node) -> Polynomial:
-        return Polynomial(self.dtype, [Term(1, {node: (1, 0)})])
-
-    def _add(self, a: Node, b: Node) -> Polynomial:
-        return self.expand(a).plus(self.expand(b))
-
-    def _subtract(self, a: Node, b: Node) -> Polynomial:
-        return self.expand(a).plus(self.expand(b), -1)
-
-    def _negative(self, a: Node) -> Polynomial:
-        return Polynomial(self.dtype).plus(self.expand(a), -1)
-
-    def _operand(self, node: Node) -> Polynomial:
-        expanded = self.expand(node)
-        if self.distribute or len(expanded.terms) == 1:
-            return expanded
-        self.held = True
-        return self._factor(node)
-
-    def _multiply(self, a: Node, b: Node) -> Polynomial:
-        return self._operand(a).times(self._operand(b))
-
-    def _square(self, a: Node) -> Polynomial:
-        inner = self._operand(a)
-        return inner.times(inner)
-
-    def _divide(self, a: Node, b: Node) -> Polynomial:
-        terms = self.expand(b).terms
-        if len(terms) != 1:
-            terms = self._factor(b).terms
-        (term,) = terms
-        inverse = Term(Fraction(1) / term.coefficient, inverted(term.powers), term.made)
-        return self._operand(a).times(Polynomial(self.dtype, [inverse]))
-
-
-_EXPANSIONS: dict[object, Callable[..., Polynomial]] = {
-    scalar.add: Expansion._add,
-    scalar.subtract: Expansion._subtract,
-    scalar.negative: Expansion._negative,
-    scalar.multiply: Expansion._multiply,
-    scalar.divide: Expansion._divide,
-    scalar.square: Expansion._square,
-}

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from graphc.ir.node import Node
 from graphc.ir.op import Op
+from graphc.rewrite.facts import number
 from graphc.rewrite.order import Order
 from graphc.rewrite.pattern import (
     Apply,
     Bindings,
+    Number,
     Pattern,
     build,
     match,
@@ -23,10 +25,13 @@ PHASES = ("canonicalize", "simplify", "stabilize")
 
 @dataclass
 class Context:
-    """What a rule may ask of the graph around a node: the order, and how often a node is used."""
+    """What a rule may ask of the graph around a node: the order, and how often a node is used.
+
+    `users` counts the uses before rewriting; what a node became has the count of that node.
+    """
 
     order: Order = field(default_factory=Order)
-    users: Mapping[Node, int] = field(default_factory=dict)
+    users: dict[Node, int] = field(default_factory=dict)
 
 
 Action = Callable[[Node, Context], Node | None]
@@ -69,7 +74,12 @@ def rewrite_pattern(
     `when` is checked on what matched; `condition` says it in words.
     """
 
+    numbers = [source.value for source in pattern.inputs if isinstance(source, Number)]
+
     def apply(node: Node, _: Context) -> Node | None:
+        # Most constants are others: seen at once, without matching.
+        if numbers and numbers[0] not in map(number, node.inputs):
+            return None
         for bound in match(pattern, node):
             if when is None or when(bound):
                 return build(result, bound, node.dtype)

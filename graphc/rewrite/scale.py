@@ -15,7 +15,7 @@ from graphc.ops import contraction, indexing, layout, reduction, scalar
 from graphc.ops.layout import broadcast_op, broadcast_to, reshape
 from graphc.ops.source import const, size
 from graphc.rewrite.facts import is_float, is_scalar, number
-from graphc.rewrite.layout import count_of, repeated_axes, uniform_source
+from graphc.rewrite.layout import count_of, repeated_axes
 from graphc.rewrite.pattern import variables
 from graphc.rewrite.rule import Context, Rule, rewrite_node, rewrite_pattern
 
@@ -111,21 +111,6 @@ def _sum_of_repeated(node: Node, _: Context) -> Node | None:
     )
 
 
-def _mean_of_uniform(node: Node, _: Context) -> Node | None:
-    source = uniform_source(node.inputs[0])
-    return None if source is None else broadcast_to(source, node.shape)
-
-
-def _sum_of_sum(node: Node, _: Context) -> Node | None:
-    (inner,) = node.inputs
-    if inner.op is not node.op or inner.attrs["keepdims"] or node.attrs["keepdims"]:
-        return None
-    first: tuple[int, ...] = inner.attrs["axes"]
-    left = [axis for axis in range(inner.inputs[0].ndim) if axis not in first]
-    axes = tuple(sorted((*first, *(left[axis] for axis in node.attrs["axes"]))))
-    return make(node.op, inner.inputs, axes=axes, keepdims=False)
-
-
 def _gather_scalars(node: Node, _: Context) -> Node | None:
     """x * (s * y) is s * (x * y); s * (r * y) is (s * r) * y; a constant stands outside."""
     for outer, inner in (node.inputs, node.inputs[::-1]):
@@ -173,7 +158,7 @@ def _divide_product(node: Node, _: Context) -> Node | None:
 
 
 def _divide_quotient(node: Node, _: Context) -> Node | None:
-    """(x / s) / r is x / (s * r); (x / s) / y is (x / y) / s."""
+    """(x / y) / z is x / (y * z), with scalars last: (x / s) / y is (x / y) / s."""
     quotient, outer = node.inputs
     if quotient.op is not scalar.divide:
         return None
@@ -182,7 +167,7 @@ def _divide_quotient(node: Node, _: Context) -> Node | None:
         return scalar.divide(above, scalar.multiply(below, outer))
     if is_scalar(below):
         return scalar.divide(scalar.divide(above, outer), below)
-    return None
+    return None if is_scalar(outer) else scalar.divide(above, scalar.multiply(below, outer))
 
 
 def _reshape_of_reciprocal(node: Node, _: Context) -> Node | None:
@@ -241,19 +226,6 @@ RULES: tuple[Rule, ...] = (
         changes="0 * inf where n is 0",
     ),
     rewrite_node(
-        "mean_of_uniform",
-        PHASE,
-        "mean(broadcast_to(s))",
-        "s",
-        (reduction.mean_op,),
-        _mean_of_uniform,
-        condition="s is a scalar",
-        changes="the mean of no elements is s, not nan",
-    ),
-    rewrite_node(
-        "sum_of_sum", PHASE, "sum(sum(x, axis=1))", "sum(x)", (reduction.sum_op,), _sum_of_sum
-    ),
-    rewrite_node(
         "gather_scalars",
         PHASE,
         "x * (s * y)",
@@ -286,11 +258,11 @@ RULES: tuple[Rule, ...] = (
     rewrite_node(
         "divide_quotient",
         PHASE,
-        "(x / s) / r",
-        "x / (s * r)",
+        "(x / y) / z",
+        "x / (y * z)",
         (scalar.divide,),
         _divide_quotient,
-        condition="s and r are scalars; for an array y, (x / s) / y => (x / y) / s",
+        condition="y and z are both scalars or both arrays; (x / s) / y => (x / y) / s",
         changes=RANGE,
     ),
     rewrite_node(

@@ -8,13 +8,18 @@ from graphc.ops import composite, indexing, reduction, scalar
 from graphc.ops.elementwise import cast, cast_op, not_zero
 from graphc.ops.layout import broadcast_to
 from graphc.ops.source import const
-from graphc.rewrite.facts import is_finite, is_nonnegative, number, truth
+from graphc.rewrite.facts import (
+    is_finite,
+    is_nonnegative,
+    number,
+    truth,
+)
 from graphc.rewrite.pattern import Bindings, as_pattern, function, variables
 from graphc.rewrite.rule import Context, Rule, rewrite_node, rewrite_pattern
 
 PHASE = "simplify"
 c, x, y = variables("c x y")
-sqrt, square, absolute = function(scalar.sqrt), function(scalar.square), function(scalar.absolute)
+square, absolute = function(scalar.square), function(scalar.absolute)
 relu, log, exp = function(scalar.relu), function(scalar.log), function(scalar.exp)
 maximum, minimum, where = function(scalar.maximum), function(scalar.minimum), function(scalar.where)
 both, either, invert = (
@@ -24,10 +29,6 @@ both, either, invert = (
 )
 equal, not_equal = function(scalar.equal), function(scalar.not_equal)
 softmax, log_softmax = function(composite.softmax_op), function(composite.log_softmax_op)
-
-
-def _floating(bound: Bindings) -> bool:
-    return bool(bound["x"].dtype.is_float)
 
 
 def _without_infinity(bound: Bindings) -> bool:
@@ -94,6 +95,29 @@ def _softmax_row_sum(node: Node, _: Context) -> Node | None:
     return broadcast_to(const(1, node.dtype), node.shape)
 
 
+def _cast_above_zero(node: Node, _: Context) -> Node | None:
+    """float(c) > 0, float(c) != 0 and float(c) == 1 are c."""
+    source, other = node.inputs
+    if source.op is not cast_op or source.inputs[0].dtype is not bool_:
+        return None
+    value, c = number(other), source.inputs[0]
+    if (node.op in (scalar.greater, scalar.not_equal) and value == 0) or (
+        node.op is scalar.equal and value == 1
+    ):
+        return c
+    return scalar.logical_not(c) if node.op is scalar.equal and value == 0 else None
+
+
+def _nested_choice(node: Node, _: Context) -> Node | None:
+    """where(c, where(c, x, y), z) is where(c, x, z)."""
+    condition, a, b = node.inputs
+    if a.op is scalar.where and a.inputs[0] is condition:
+        return scalar.where(condition, a.inputs[1], b)
+    if b.op is scalar.where and b.inputs[0] is condition:
+        return scalar.where(condition, a, b.inputs[2])
+    return None
+
+
 IDENTITIES: tuple[Rule, ...] = (
     rewrite_pattern("add_zero", PHASE, x + 0, x),
     rewrite_pattern("subtract_zero", PHASE, x - 0, x),
@@ -118,23 +142,6 @@ IDENTITIES: tuple[Rule, ...] = (
     ),
     rewrite_pattern("add_itself", PHASE, x + x, 2 * x),
     rewrite_pattern("multiply_by_itself", PHASE, x * x, square(x)),
-    rewrite_pattern("power_of_zero", PHASE, x**0, as_pattern(1)),
-    rewrite_pattern("power_of_one", PHASE, x**1, x),
-    rewrite_pattern("power_of_two", PHASE, x**2, square(x)),
-    rewrite_pattern("power_of_half", PHASE, x**0.5, sqrt(x), changes="-inf gives nan, not inf"),
-    rewrite_pattern(
-        "power_of_minus_one", PHASE, x**-1, 1 / x, when=_floating, condition="x is a float"
-    ),
-    rewrite_pattern(
-        "power_of_minus_two",
-        PHASE,
-        x**-2,
-        1 / square(x),
-        when=_floating,
-        condition="x is a float",
-        changes="x² may over- or underflow where x**-2 does not",
-    ),
-    rewrite_pattern("sqrt_of_square", PHASE, sqrt(square(x)), absolute(x)),
     rewrite_pattern("abs_of_abs", PHASE, absolute(absolute(x)), absolute(x)),
     rewrite_pattern(
         "abs_of_nonnegative",
@@ -168,6 +175,24 @@ CHOICES: tuple[Rule, ...] = (
     ),
     rewrite_pattern("where_of_same", PHASE, where(c, x, x), x),
     rewrite_pattern("where_not", PHASE, where(invert(c), x, y), where(c, y, x)),
+    rewrite_node(
+        "nested_choice",
+        PHASE,
+        "where(c, where(c, x, y), z)",
+        "where(c, x, z)",
+        (scalar.where,),
+        _nested_choice,
+        condition="so too in the other branch",
+    ),
+    rewrite_node(
+        "test_of_mask",
+        PHASE,
+        "cast(c) > 0",
+        "c",
+        (scalar.greater, scalar.not_equal, scalar.equal),
+        _cast_above_zero,
+        condition="c is a bool; cast(c) != 0 and cast(c) == 1 too",
+    ),
     rewrite_node(
         "where_as_mask", PHASE, "where(c, 1, 0)", "cast(c)", (scalar.where,), _where_as_mask
     ),

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from graphc.ir.node import Node
-from graphc.ops import composite, reduction, scalar
+from graphc.ops import composite, elementary, reduction, scalar
 from graphc.ops.layout import reshape
-from graphc.rewrite.facts import are_opposite, number
-from graphc.rewrite.monomial import opposite
+from graphc.rewrite.facts import are_opposite
 from graphc.rewrite.pattern import Bindings, function, variables
 from graphc.rewrite.rule import Context, Rule, rewrite_node, rewrite_pattern
 
@@ -19,20 +18,12 @@ sigmoid, softplus, tanh = map(function, (scalar.sigmoid, scalar.softplus, scalar
 square = function(scalar.square)
 relu, absolute, maximum = map(function, (scalar.relu, scalar.absolute, scalar.maximum))
 softmax, log_softmax = function(composite.softmax_op), function(composite.log_softmax_op)
+logit, sinh, cosh = map(function, (elementary.logit, elementary.sinh, elementary.cosh))
 logsumexp, total = function(composite.logsumexp_op), function(reduction.sum_op)
 
 
 def _opposites(bound: Bindings) -> bool:
     return are_opposite(bound["x"], bound["y"])
-
-
-def _complement(node: Node, context: Context) -> Node | None:
-    """1 - sigmoid(x) cancels near 1, but beside sigmoid(x) itself it saves an exponential."""
-    one, gate = node.inputs
-    if number(one) != 1 or gate.op is not scalar.sigmoid:
-        return None
-    free = gate.inputs[0].op is scalar.negative or context.users.get(gate) == 1
-    return scalar.sigmoid(opposite(gate.inputs[0])) if free else None
 
 
 def _unvarying(shift: Node, shape: tuple[object, ...], axis: int) -> bool:
@@ -110,44 +101,6 @@ def _log_softmax(node: Node, _: Context) -> Node | None:
     return composite.log_softmax(source, axes[0])
 
 
-EXPONENTIALS: tuple[Rule, ...] = (
-    rewrite_pattern(
-        "sigmoid_from_quotient", PHASE, exp(x) / (1 + exp(x)), sigmoid(x), changes=OVERFLOW
-    ),
-    rewrite_pattern("sigmoid_from_exp", PHASE, y / (1 + exp(x)), y * sigmoid(-x)),
-    rewrite_pattern(
-        "sigmoid_squared_from_exp",
-        PHASE,
-        y / square(1 + exp(x)),
-        y * square(sigmoid(-x)),
-        changes=OVERFLOW,
-    ),
-    rewrite_pattern(
-        "tanh_from_exp",
-        PHASE,
-        (exp(x) - exp(y)) / (exp(x) + exp(y)),
-        tanh(x),
-        when=_opposites,
-        condition="y is written -x",
-        changes=OVERFLOW,
-    ),
-    rewrite_pattern("tanh_from_sigmoid", PHASE, 2 * sigmoid(2 * x) - 1, tanh(x)),
-    rewrite_node(
-        "complement_of_sigmoid",
-        PHASE,
-        "1 - sigmoid(x)",
-        "sigmoid(-x)",
-        (scalar.subtract,),
-        _complement,
-        condition="sigmoid(x) is not used elsewhere, or x is written -y",
-        looks_around=True,
-    ),
-    rewrite_pattern("expm1_from_exp", PHASE, exp(x) - 1, expm1(x)),
-    rewrite_pattern("negative_expm1", PHASE, 1 - exp(x), -expm1(x)),
-    rewrite_pattern("exp_from_expm1", PHASE, expm1(x) + 1, exp(x)),
-    rewrite_pattern("sigmoid_from_softplus", PHASE, exp(-softplus(x)), sigmoid(-x)),
-)
-
 LOGARITHMS: tuple[Rule, ...] = (
     rewrite_pattern("log_of_sigmoid", PHASE, log(sigmoid(x)), -softplus(-x), changes=OVERFLOW),
     rewrite_pattern(
@@ -170,6 +123,13 @@ LOGARITHMS: tuple[Rule, ...] = (
         condition="y is written -x",
     ),
     rewrite_pattern("softplus_less_itself", PHASE, softplus(x) - x, softplus(-x)),
+    rewrite_pattern("itself_less_softplus", PHASE, x - softplus(x), -softplus(-x)),
+    rewrite_pattern(
+        "log_of_reciprocal", PHASE, log(1 / x), -log(x), changes="nan for -inf, not -inf"
+    ),
+    rewrite_pattern("logit_from_log", PHASE, log(x / (1 - x)), logit(x)),
+    rewrite_pattern("logit_from_difference", PHASE, log(x) - log1p(-x), logit(x)),
+    rewrite_pattern("logit_of_sigmoid", PHASE, logit(sigmoid(x)), x, changes=OVERFLOW),
     rewrite_pattern("softplus_from_relu", PHASE, relu(x) + softplus(-absolute(x)), softplus(x)),
     rewrite_pattern(
         "softplus_from_maximum", PHASE, maximum(x, 0) + softplus(-absolute(x)), softplus(x)
@@ -236,4 +196,4 @@ SOFTMAX: tuple[Rule, ...] = (
     ),
 )
 
-RULES: tuple[Rule, ...] = (*EXPONENTIALS, *LOGARITHMS, *SOFTMAX)
+RULES: tuple[Rule, ...] = (*LOGARITHMS, *SOFTMAX)

@@ -18,11 +18,11 @@ from graphc.ir.node import Node
 from graphc.ops import scalar
 from graphc.ops.source import constant_op
 from graphc.rewrite.assemble import assembled
+from graphc.rewrite.expansion import Expansion
 from graphc.rewrite.facts import is_float, negated
 from graphc.rewrite.monomial import opposite
 from graphc.rewrite.order import Order
 from graphc.rewrite.polynomial import (
-    Expansion,
     Polynomial,
     Region,
     Term,
@@ -41,31 +41,38 @@ def _normalise(node: Node, context: Context) -> Node | None:
         return None
     edge = set(map(family, around.factors))
     best, best_cost = None, _cost(node, edge)
-    for made in _candidates(node, around, context.order):
+    for made in _candidates(node, around, context.order, best_cost.nodes):
         if (cost := _cost(made, edge)).below(best_cost):
             best, best_cost = made, cost
     return best
 
 
-def _candidates(node: Node, around: Region, order: Order) -> Iterator[Node]:
-    """What the node may become, first by ways that keep more of what was written."""
+def _candidates(node: Node, around: Region, order: Order, fewer: int) -> Iterator[Node]:
+    """What the node may become, first by ways that keep more of what was written.
+
+    Only what may have fewer than `fewer` nodes is made.
+    """
     whole = Expansion(around, node.dtype, distribute=False)
-    yield from _expanded(node, whole, order)
+    yield from _expanded(node, whole, order, fewer)
     if around.shared:
         # g * a - g * a * a is g * a * (1 - a), whatever g is.
-        yield from _expanded(node, Expansion(around.without_shared(), node.dtype, True), order)
-    if whole.held:
-        yield from _expanded(node, Expansion(around, node.dtype, True), order)
+        yield from _expanded(
+            node, Expansion(around.without_shared(), node.dtype, True), order, fewer
+        )
+    if whole.held and around.searchable:
+        yield from _expanded(node, Expansion(around, node.dtype, True), order, fewer)
 
 
-def _expanded(node: Node, expansion: Expansion, order: Order) -> Iterator[Node]:
+def _expanded(node: Node, expansion: Expansion, order: Order, fewer: int) -> Iterator[Node]:
     try:
         polynomial = expansion.expand(node)
     except Unsuitable:
         return
     for candidate in (polynomial, *_substituted(polynomial)):
+        if expansion.distribute and not candidate.combined:
+            continue  # multiplying out brought nothing together
         if candidate.terms and candidate.lost <= candidate.families():
-            made = assembled(candidate, order, expansion.spelled)
+            made = assembled(candidate, order, expansion.spelled, fewer)
             if made is not None:
                 yield made
 
@@ -117,6 +124,8 @@ def _substituted(polynomial: Polynomial) -> Iterator[Polynomial]:
 
     Where they cancel nothing they are not used: 1 - sigmoid(u) is less accurate than sigmoid(-u).
     """
+    if len(polynomial.terms) < 2:
+        return  # nothing to cancel with
     families = Counter(map(family, polynomial.factors()))
     if not any(count > 1 for count in families.values()):
         return

@@ -3,7 +3,24 @@
 from __future__ import annotations
 
 from graphc.errors import VerificationError
-from graphc.rewrite import canonicalize, fold, layout, losses, scale, simplify, stabilize, sums
+from graphc.rewrite import (
+    canonicalize,
+    error_function,
+    fold,
+    gates,
+    layout,
+    logarithm,
+    losses,
+    pieces,
+    positive,
+    powers,
+    products,
+    reductions,
+    scale,
+    simplify,
+    stabilize,
+    sums,
+)
 from graphc.rewrite.rule import PHASES, Rule
 
 _START, _END = "<!-- the rules -->", "<!-- the end of the rules -->"
@@ -12,9 +29,17 @@ RULES: tuple[Rule, ...] = (
     *fold.RULES,
     *canonicalize.RULES,
     *layout.RULES,
+    *pieces.RULES,
+    *gates.RULES,
+    *error_function.RULES,
     *stabilize.RULES,
+    *logarithm.RULES,
     *losses.RULES,
     *simplify.RULES,
+    *powers.RULES,
+    *positive.RULES,
+    *reductions.RULES,
+    *products.RULES,
     *scale.RULES,
     *sums.RULES,
 )

@@ -11,7 +11,8 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.op import Op
 from graphc.ir.site import raise_located
-from graphc.ops.indexing import scatter_add_op
+from graphc.ops import effect
+from graphc.ops.indices import ScatterOp, checked_op
 from graphc.ops.layout import reshape_op
 from graphc.ops.routine import item_op, tuple_op
 from graphc.ops.source import (
@@ -28,6 +29,8 @@ from graphc.schedule.buffer import (
     VIEW_OPS,
     Buffer,
     View,
+    around_axis,
+    batch_runs,
     elements,
     matrix_layout,
     view_through,
@@ -48,27 +51,63 @@ from graphc.schedule.index import (
 # again.
 EXPENSIVE = frozenset(
     ("exp", "expm1", "log", "log1p", "tanh", "sigmoid", "softplus", "sin", "cos", "power", "erf",
-     "random_bits", "sqrt", "divide")
+     "random_bits", "sqrt", "divide",
+     "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "cosh", "exp2",
+     "floor_divide", "fmod", "hypot", "log10", "log2", "logaddexp", "logit", "remainder", "sinc",
+     "sinh", "softsign", "tan", "xlogy",
+     "bessel_quotient", "bessel_quotient_scaled", "betaln", "digamma", "entr", "erfc", "erfcinv",
+     "erfcx", "erfinv", "gamma", "bessel_i0", "bessel_i0e", "bessel_i1", "bessel_i1e", "lgamma",
+     "log_erfc", "log_ndtr", "ndtr", "ndtri", "polygamma", "xlog1py")
 )  # fmt: skip
 # Kernels grow no larger than this many operations for one stored value: compile time is the limit.
 MAXIMUM_INLINED = 48
 MAXIMUM_KERNEL = 192
 
+# The matrices of a batch are found by so many strides in each factor.
+BATCH_STRIDES = 2
+
 DECLARED: frozenset[Op] = frozenset((input_op, param_op, state_op))
-_KERNEL_KINDS = ("elementwise", "reduction", "layout", "indexing", "random")
+# Kinds that are a step of their own: see `own_kernel` for those with a generated kernel.
+STEP_KINDS = frozenset(("concat", "contraction", "routine", "scatter", "cumulative", "loop"))
+_KERNEL_KINDS = ("elementwise", "reduction", "layout", "indexing", "random", *effect.KINDS)
 
 
 def is_step(node: Node) -> bool:
     """Whether a node is done by a step of its own, not inside a fused kernel."""
-    return node.op.kind in ("contraction", "routine") or node.op is scatter_add_op
+    return node.op.kind in STEP_KINDS
 
 
 def step_operands(node: Node) -> tuple[Node, ...]:
     """The inputs of a step that are arrays in memory; the scale of a product is a number of the
-    call."""
+    call, and a scatter computes what needs no memory."""
     if node.op is product_op:
         return (*node.inputs[:2], *node.inputs[3:])
+    if isinstance(node.op, ScatterOp):
+        values, *indices = node.inputs
+        taken = (values, *map(unchecked, indices)) if checks_places(node) else node.inputs
+        return tuple(source for source in taken if not _computed_anywhere(source))
     return node.inputs
+
+
+def checks_places(node: Node) -> bool:
+    """Whether a scatter checks its indices itself.
+
+    One that may change its base in place does not: what it changed before a check fails would be
+    lost. Its indices are checked by a kernel before.
+    """
+    return isinstance(node.op, ScatterOp) and not node.op.base
+
+
+def unchecked(indices: Node) -> Node:
+    """Indices as they are before they are checked."""
+    return indices.inputs[0] if indices.op is checked_op else indices
+
+
+def _computed_anywhere(node: Node) -> bool:
+    """Whether every element of a node is known from its place alone, as a constant's is."""
+    while node.op in VIEW_OPS and not is_view(node):
+        node = node.inputs[0]
+    return is_free(node)
 
 
 def is_leaf(node: Node) -> bool:
@@ -132,6 +171,8 @@ def find_anchors(graph: Graph, extra: set[Node]) -> Anchors:
             if is_step(node):
                 for source in step_operands(node):
                     _store_operand(anchors, node, source)
+                if node.op.kind == "contraction":
+                    _store_for_batches(anchors, node)
             elif is_view(node):
                 _force(anchors, anchors.memory_of(node))
         for node in graph.nodes:
@@ -153,13 +194,37 @@ def _check_known(node: Node) -> None:
 def _store_operand(anchors: Anchors, step: Node, operand: Node) -> None:
     """What a step reads is stored: under its layout operations if those make a view the step can
     read."""
-    base = operand
-    while base.op in VIEW_OPS and base not in anchors.stored:
-        base = base.inputs[0]
+    base = _base(anchors, operand)
     view = trial_view(operand, base)
-    matrix = step.op.kind == "contraction"
-    readable = view is not None and (matrix_layout(view) is not None if matrix else view.contiguous)
-    _force(anchors, base if readable else operand)
+    _force(anchors, base if view is not None and _can_read(step, view) else operand)
+
+
+def _base(anchors: Anchors, operand: Node) -> Node:
+    """The node under the layout operations of an operand."""
+    while operand.op in VIEW_OPS and operand not in anchors.stored:
+        operand = operand.inputs[0]
+    return operand
+
+
+def _store_for_batches(anchors: Anchors, step: Node) -> None:
+    """A product finds its matrices with two strides at most: a factor that needs more is copied."""
+    views = {operand: trial_view(operand, _base(anchors, operand)) for operand in step.inputs[:2]}
+    known = [view for view in views.values() if view is not None]
+    if len(batch_runs(known)) <= BATCH_STRIDES:
+        return
+    pairs = ((len(batch_runs((view,))), operand) for operand, view in views.items() if view)
+    _force(anchors, max(pairs, key=lambda pair: pair[0])[1])
+
+
+def _can_read(step: Node, view: View) -> bool:
+    """Whether a step reads a view where it lies."""
+    if step.op.kind == "contraction":
+        return matrix_layout(view, BATCH_STRIDES) is not None
+    if step.op.kind == "cumulative":
+        return around_axis(view, step.attrs["axis"]) is not None
+    if step.op.kind == "scatter":
+        return True  # its kernel loads element by element
+    return view.contiguous
 
 
 def trial_view(operand: Node, base: Node) -> View | None:

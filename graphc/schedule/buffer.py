@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from graphc.ir.dim import Dim, is_nonnegative, product
+from graphc.ir.dim import Dim, floor_divide, is_nonnegative, product
 from graphc.ir.dtype import DType
 from graphc.ir.node import Node
 from graphc.ir.op import Op
@@ -30,14 +31,34 @@ class Buffer:
 
 
 @dataclass(frozen=True)
+class Life:
+    """A temporary buffer and the steps from its first use to its last, inclusive."""
+
+    buffer: Buffer
+    first: int
+    last: int
+
+
+@dataclass(eq=False)
+class Workspace(Buffer):
+    """Room for the temporaries of bodies that never run at the same time."""
+
+    bodies: tuple[tuple[Life, ...], ...] = ()
+
+
+@dataclass(frozen=True)
 class View:
     """An array inside a buffer: element (i, j, ...) lies at offset + i * strides[0] + j *
-    strides[1] + ..."""
+    strides[1] + ...
+
+    Views with different `region`s, which are nodes, share no element.
+    """
 
     buffer: Buffer
     shape: Shape
     strides: tuple[Dim, ...]
     offset: Dim = 0
+    region: Node | None = None
 
     @property
     def contiguous(self) -> bool:
@@ -98,27 +119,60 @@ def elements(shape: Shape) -> Dim:
     return product(shape)
 
 
-def matrix_layout(view: View) -> tuple[bool, Dim] | None:
+def matrix_layout(view: View, runs: int = 1) -> tuple[bool, Dim] | None:
     """(transposed, leading dimension) if a matrix product can read the last two axes in place, else
-    None."""
-    if len(view.shape) < 2 or not _one_batch_stride(view):
+    None. The axes before them must form at most so many `runs`, see `batch_runs`."""
+    if len(view.shape) < 2 or len(batch_runs((view,))) > runs:
         return None
     (rows, columns), (row, column) = view.shape[-2:], view.strides[-2:]
     # Rows must not overlap or run backwards; a single row or column has no distance to the next.
-    if (column == 1 or columns == 1) and (rows == 1 or is_nonnegative(row - columns)):
+    if (column == 1 or columns == 1) and (rows == 1 or _apart(row, columns)):
         return (False, columns if rows == 1 else row)
-    if (row == 1 or rows == 1) and (columns == 1 or is_nonnegative(column - rows)):
+    if (row == 1 or rows == 1) and (columns == 1 or _apart(column, rows)):
         return (True, rows if columns == 1 else column)
     return None
 
 
-def _one_batch_stride(view: View) -> bool:
-    """Whether the axes before the last two can be walked as one."""
-    axes = batch_axes(view)
-    return all(
-        view.strides[axis] == view.strides[after] * view.shape[after]
-        for axis, after in pairwise(axes)
-    )
+def _apart(distance: Dim, length: Dim) -> bool:
+    """Whether lines of a length that begin at a distance never overlap, for any sizes."""
+    if is_nonnegative(distance - length):
+        return True
+    if length == 0:
+        return False
+    times = floor_divide(distance, length)  # a multiple of the length, or of no elements
+    return times != 0 and is_nonnegative(times) and times * length == distance
+
+
+def batch_runs(views: Sequence[View]) -> list[list[int]]:
+    """The axes before the last two along which there is more than one matrix, in runs: the axes of
+    one can be walked as one in every view."""
+    runs: list[list[int]] = []
+    for axis in batch_axes(views[0]):
+        if runs and all(_follows(view, runs[-1][-1], axis) for view in views):
+            runs[-1].append(axis)
+        else:
+            runs.append([axis])
+    return runs
+
+
+def _follows(view: View, axis: int, after: int) -> bool:
+    return bool(view.strides[axis] == view.strides[after] * view.shape[after])
+
+
+def around_axis(view: View, axis: int) -> tuple[Dim, Dim, Dim] | None:
+    """The strides of a view walked as (all axes before, `axis`, all axes after); None where axes do
+    not join."""
+    before = _joined(view, range(axis))
+    after = _joined(view, range(axis + 1, len(view.shape)))
+    return None if before is None or after is None else (before, view.strides[axis], after)
+
+
+def _joined(view: View, axes: Iterable[int]) -> Dim | None:
+    """The stride of adjacent axes that are walked as one, None if they cannot be."""
+    longer = [axis for axis in axes if view.shape[axis] != 1]
+    if any(view.strides[a] != view.strides[b] * view.shape[b] for a, b in pairwise(longer)):
+        return None
+    return view.strides[longer[-1]] if longer else 0
 
 
 def batch_axes(view: View) -> list[int]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 
-from graphc.ir.dtype import int32
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, make
 from graphc.ir.shape import TupleType
-from graphc.ops.routine import item_op
+from graphc.ops.effect import check_op
+from graphc.ops.joining import concat_op
+from graphc.ops.routine import RoutineOp, item_op
 from graphc.ops.scalar import copy as copy_op
 from graphc.ops.scalar import equal, not_equal
 from graphc.ops.source import constant_op, input_op
@@ -34,13 +35,24 @@ from graphc.schedule.buffer import (
     view_through,
     whole,
 )
+from graphc.schedule.concat import Parts, place_pieces
 from graphc.schedule.contract import product_op
+from graphc.schedule.control import control_step
 from graphc.schedule.group import Group, Grouping, Step, in_inner_loop
 from graphc.schedule.lower import GroupLowering, anchor_demands
 from graphc.schedule.order import Ordering
+from graphc.schedule.own_kernel import OWN_KERNELS
 from graphc.schedule.reuse import reuse_memory
-from graphc.schedule.scatter import lower_scatter
-from graphc.schedule.schedule import Copy, KernelCall, Product, Routine, Schedule, ScheduledStep
+from graphc.schedule.scatter import base_buffer
+from graphc.schedule.schedule import (
+    Control,
+    Copy,
+    KernelCall,
+    Product,
+    Routine,
+    Schedule,
+    ScheduledStep,
+)
 
 # Storing shared values changes the groups, which may share other values: it settles in a few
 # rounds.
@@ -49,7 +61,7 @@ _ROUNDS = 8
 
 def schedule(graph: Graph) -> Schedule:
     """The schedule of a graph of primitive operations."""
-    graph = _own_roots(graph)
+    graph, parts = place_pieces(_own_roots(graph))
     extra: set[Node] = set()
     compared = _compared(graph)
     for _ in range(_ROUNDS):
@@ -60,20 +72,20 @@ def schedule(graph: Graph) -> Schedule:
             break
         extra |= more
     ordering = Ordering(graph, grouping, anchors)
-    return Builder(graph, anchors, grouping, ordering).build()
+    return Builder(graph, parts, anchors, grouping, ordering).build()
 
 
 def _own_roots(graph: Graph) -> Graph:
     """Every root a value computed by this program: an output that is an input, say, is a copy of
     it."""
     roots: dict[Node, None] = {}
-    for root in graph.roots:
+    for root in graph.values:
         borrowed = is_leaf(root) or root.op is item_op or is_view(root)
         own = make(copy_op, (root,)) if borrowed else root
         while own in roots:  # two outputs are two arrays
             own = make(copy_op, (own,))
         roots[own] = None
-    return graph.with_roots(list(roots))
+    return graph.with_roots([*roots, *graph.effects])
 
 
 def _compared(graph: Graph) -> set[Node]:
@@ -146,9 +158,14 @@ class Builder:
     """Gives every anchor its buffer and turns groups and nodes into steps."""
 
     def __init__(
-        self, graph: Graph, anchors: Anchors, grouping: Grouping, ordering: Ordering
+        self,
+        graph: Graph,
+        parts: Parts,
+        anchors: Anchors,
+        grouping: Grouping,
+        ordering: Ordering,
     ) -> None:
-        self.graph, self.anchors = graph, anchors
+        self.graph, self.parts, self.anchors = graph, parts, anchors
         self.grouping, self.ordering = grouping, ordering
         self.order = ordering.in_order()
         self.buffers: dict[Node, Buffer] = {}
@@ -159,12 +176,15 @@ class Builder:
     def build(self) -> Schedule:
         """The schedule."""
         self._declare()
-        for position, output in enumerate(self.graph.outputs):
+        outputs = (*self.graph.outputs, *self.graph.printed)
+        for position, output in enumerate(outputs):
             self.buffers[output] = self._buffer(output, OUTPUT, position)
         for new, state in self.ordering.in_place.items():
             self.buffers[new] = self.buffers[state]
         for step in self.order:
             for node in self._made_by(step):
+                if node in self.parts:  # its memory is that of the concatenation
+                    continue
                 self.buffers.setdefault(node, self._buffer(node, ARENA))
         roots = set(self.graph.roots)
         reuse_memory(self.order, self.anchors, self.grouping, self.buffers, roots)
@@ -181,7 +201,7 @@ class Builder:
             (*steps, *copies),
             inputs,
             tuple(self.buffers[node] for node in states),
-            tuple(self.buffers[node] for node in self.graph.outputs),
+            tuple(self.buffers[node] for node in outputs),
             tuple(self._constants.values()),
         )
 
@@ -204,7 +224,9 @@ class Builder:
 
     def _needs_memory(self, group: Group, anchor: Node) -> bool:
         """A reduction that only its own kernel uses stays in registers, unless it is accumulated in
-        memory."""
+        memory; a check has no value to keep."""
+        if anchor.op is check_op:
+            return False
         if anchor.op.kind != "reduction" or group.structure.kind == "across":
             return True
         outside = any(step is not group for step in self.ordering.readers.get(anchor, []))
@@ -219,6 +241,9 @@ class Builder:
         return self._views[node]
 
     def _find_view(self, node: Node) -> View | None:
+        if node in self.parts:
+            part = self.parts[node]
+            return part.view(node, self._required(part.whole))
         if node in self.buffers:
             return whole(self.buffers[node], node.shape)
         if node.op is item_op:
@@ -248,12 +273,22 @@ class Builder:
     # ---- steps
 
     def _steps(self, step: Step) -> list[ScheduledStep]:
+        if not isinstance(step, Group) and step.op is concat_op:
+            return []  # its pieces lie there already
         made = self._step(step)
-        if isinstance(made, Product) and made.accumulate:
-            addend = self._required(made.nodes[0].inputs[3]).buffer
-            if addend is not made.c.buffer:  # the old value has to stay
-                return [Copy(addend, made.c.buffer), made]
+        old = self._updated(step)
+        if old is not None and not isinstance(step, Group) and old is not self.buffers[step]:
+            return [Copy(old, self.buffers[step]), made]  # the old value has to stay
         return [made]
+
+    def _updated(self, step: Step) -> Buffer | None:
+        """The buffer of the old value that a product or a scatter adds to, None if there is
+        none."""
+        if isinstance(step, Group):
+            return None
+        if step.op is product_op and len(step.inputs) == 4:
+            return self._required(step.inputs[3]).buffer
+        return base_buffer(step, self._required) if step.op.kind == "scatter" else None
 
     def _step(self, step: Step) -> ScheduledStep:
         if isinstance(step, Group):
@@ -262,7 +297,9 @@ class Builder:
             return self._product(step)
         if step.op.kind == "routine":
             return self._routine(step)
-        lowered = lower_scatter(step, self._required)
+        if step.op.kind == "loop":
+            return self._control(step)
+        lowered = OWN_KERNELS[step.op.kind](step, self._required)
         operands = [self._required(n).buffer for n in step_operands(step)]
         return KernelCall(lowered, (step,), frozenset(operands), frozenset((self.buffers[step],)))
 
@@ -275,8 +312,13 @@ class Builder:
     def _product(self, node: Node) -> Product:
         a, b = self._required(node.inputs[0]), self._required(node.inputs[1])
         scale = node.inputs[2] if node.op is product_op else None
-        target = whole(self.buffers[node], node.shape)
-        return Product(a, b, target, scale, len(node.inputs) == 4, (node,))
+        return Product(a, b, self._required(node), scale, len(node.inputs) == 4, (node,))
+
+    def _control(self, node: Node) -> Control:
+        operands = tuple(self._required(source) for source in node.inputs)
+        assert isinstance(node.type, TupleType)
+        results = tuple(self._item(node, i) for i in range(len(node.type.items)))
+        return control_step(node, operands, results, schedule)
 
     def _routine(self, node: Node) -> Routine:
         operands = tuple(self._required(source) for source in node.inputs)
@@ -284,16 +326,6 @@ class Builder:
             results = tuple(self._item(node, i) for i in range(len(node.type.items)))
         else:
             results = (self.buffers[node],)
-        return Routine(node.op.name, operands, results, _scratch(node), (node,))
-
-
-def _scratch(node: Node) -> tuple[Buffer, ...]:
-    """What LAPACK overwrites: a copy of the matrix, the pivots, and the right side of a system."""
-    matrix = node.inputs[0]
-    found = [
-        Buffer(matrix.dtype, elements(matrix.shape), ARENA),
-        Buffer(int32, matrix.shape[0], ARENA),
-    ]
-    if len(node.inputs) > 1:
-        found.append(Buffer(matrix.dtype, elements(node.inputs[1].shape), ARENA))
-    return tuple(found)
+        assert isinstance(node.op, RoutineOp)
+        scratch = (Buffer(dtype, count, ARENA) for dtype, count in node.op.workspace(node))
+        return Routine(node.op, operands, results, tuple(scratch), (node,))

@@ -12,7 +12,9 @@ from graphc.ir.dim import Dim, product
 from graphc.ir.node import Node
 from graphc.ir.shape import Shape
 from graphc.ops.indexing import pick_op, take_op
+from graphc.ops.indices import is_valid, placed
 from graphc.ops.layout import broadcast_op, pad_op, reshape_op, slice_op, transpose_op
+from graphc.ops.source import ramp_op, uniform_value
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,17 @@ class Affine:
 @dataclass(frozen=True)
 class Computed:
     """An index that is the value of another node at a place, checked against the axis it selects
-    from."""
+    from.
+
+    `check` is the node that asks for the check, None where an operation does by itself. What is
+    known to lie inside its axis is not `checked` again.
+    """
 
     node: Node
     at: Indices
     length: Dim
+    check: Node | None = None
+    checked: bool = True
 
     @property
     def variables(self) -> frozenset[str]:
@@ -141,10 +149,39 @@ def input_indices(node: Node, indices: Indices) -> list[Indices]:
         x = node.inputs[0]
         return [(*indices, Computed(node.inputs[1], indices, x.shape[-1])), indices]
     if op is take_op:
-        x, chosen = node.inputs
-        at = indices[: chosen.ndim]
-        return [(Computed(chosen, at, x.shape[0]), *indices[chosen.ndim :]), at]
+        return _taken(node, indices)
     return [broadcast_indices(indices, node.shape, source.shape) for source in node.inputs]
+
+
+def _taken(node: Node, indices: Indices) -> list[Indices]:
+    """Where a selection reads its array and its arrays of indices."""
+    x, *chosen = node.inputs
+    axes = node.attrs["axes"]
+    start, count = placed(axes), node.ndim - (x.ndim - len(axes))
+    at = indices[start : start + count]
+    across = node.shape[start : start + count]
+    places = [broadcast_indices(at, across, source.shape) for source in chosen]
+    rest = iter((*indices[:start], *indices[start + count :]))
+    selected = {
+        axis: chosen_index(source, place, x.shape[axis])
+        for axis, source, place in zip(axes, chosen, places, strict=True)
+    }
+    return [
+        tuple(selected[axis] if axis in selected else next(rest) for axis in range(x.ndim)),
+        *places,
+    ]
+
+
+def chosen_index(source: Node, at: Indices, length: Dim) -> Index:
+    """The index that an array of indices gives for an axis: ramps and single numbers need none."""
+    if not is_valid(source, length):
+        return Computed(source, at, length)
+    if source.op is ramp_op:
+        return at[source.attrs["axis"]]
+    number = uniform_value(source)
+    if number is not None:
+        return Affine((), int(number))
+    return Computed(source, at, length, checked=False)
 
 
 def row_major_strides(shape: Shape) -> tuple[Dim, ...]:

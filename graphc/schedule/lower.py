@@ -60,6 +60,7 @@ class Lowered:
     extent: Dim
     row_work: Dim  # elements visited for each index of the parallel axis
     notes: tuple[tuple[Site, ...], ...]
+    least: int = 1  # a chunk has a multiple of so many rows, where it has not all
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ class GroupLowering:
             return None
         if node.op is ramp_op:
             return None if indices[node.attrs["axis"]].variables else {}
-        if node.op.kind == "random":
+        if node.op.kind == "random" and not node.inputs:
             return _flat_terms(indices, row_major_strides(node.shape))
         if self.anchors.inlined(node) or is_free(node):
             return {}
@@ -223,7 +224,7 @@ class GroupLowering:
         view = self.memory(anchor)
         if view is None:
             return
-        slot = self.values.arguments.buffer(view.buffer)
+        slot = self.values.arguments.buffer(view.buffer, view.region)
         self.values.arguments.written.add(slot)
         index = self.values.flat(view, value_indices(self.structure, anchor))
         scope.statements.append(Store(slot, index, value, self.values.origin(anchor)))

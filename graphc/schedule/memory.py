@@ -12,19 +12,10 @@ from dataclasses import dataclass
 
 from graphc.ir.dim import Dim
 from graphc.ir.dim import evaluate as evaluate_dim
-from graphc.schedule.buffer import ARENA, Buffer
+from graphc.schedule.buffer import ARENA, Buffer, Life, Workspace
 from graphc.schedule.schedule import Schedule, ScheduledStep
 
 ALIGNMENT = 64
-
-
-@dataclass(frozen=True)
-class Life:
-    """A temporary buffer and the steps from its first use to its last, inclusive."""
-
-    buffer: Buffer
-    first: int
-    last: int
 
 
 @dataclass(frozen=True)
@@ -75,7 +66,10 @@ def plan(schedule_lives: tuple[Life, ...], sizes: Mapping[str, int]) -> MemoryPl
 
 def bytes_of(buffer: Buffer, sizes: Mapping[str, int]) -> int:
     """The bytes of a buffer, rounded up so that the next one is aligned; never 0."""
-    exact = evaluate_dim(buffer.elements, sizes) * buffer.dtype.itemsize
+    if isinstance(buffer, Workspace):
+        exact = max((plan(body, sizes).peak_bytes for body in buffer.bodies), default=0)
+    else:
+        exact = evaluate_dim(buffer.elements, sizes) * buffer.dtype.itemsize
     return max(-(-exact // ALIGNMENT), 1) * ALIGNMENT
 
 

@@ -7,12 +7,16 @@ from collections.abc import Iterable
 
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
-from graphc.ops.indexing import checked_op
+from graphc.ops.effect import check_op
+from graphc.ops.indices import ScatterOp, checked_op
+from graphc.ops.joining import concat_op
+from graphc.ops.routine import RoutineOp
 from graphc.schedule.analysis import Anchors
 from graphc.schedule.contract import product_op
 from graphc.schedule.group import Group, Grouping, Step, in_inner_loop, value_indices
 from graphc.schedule.index import Computed
 from graphc.schedule.lower import anchor_demands
+from graphc.schedule.scatter import known_places
 
 
 class Ordering:
@@ -46,9 +50,12 @@ class Ordering:
         """Whether a step checks what it computes with: indices in range, a matrix that is not
         singular."""
         if not isinstance(step, Group):
-            return step.op.kind in ("routine", "indexing")
+            fails = isinstance(step.op, RoutineOp) and step.op.fails
+            return fails or not known_places(step)
         return any(
-            node.op is checked_op or any(isinstance(index, Computed) for index in at)
+            node.op is check_op
+            or (node.op is checked_op and (node is anchor or self.anchors.inlined(node)))
+            or any(isinstance(index, Computed) and index.checked for index in at)
             for anchor in step.anchors
             for node, at in anchor_demands(self.anchors, step, anchor)
         )
@@ -67,18 +74,26 @@ class Ordering:
     def _allow(self, state: Node, new: Node) -> bool:
         """Whether the step that makes `new` may write over `state`; if so, it now comes after the
         other readers."""
-        step = self.grouping.owner.get(new)
-        if step is None or not self._safe_inside(step, state, new):
+        writers = self._writers(new)
+        if not writers or not all(self._safe_inside(step, state, new) for step in writers):
             return False
-        others = [reader for reader in self.readers.get(state, []) if reader is not step]
-        if any(self._needs(reader, step) for reader in others):
-            return False
+        earlier = [reader for reader in self.readers.get(state, []) if reader not in writers]
         # A check that fails must leave every state as it was, so all come first.
-        if any(check is step or self._needs(check, step) for check in self.checks):
-            return False
-        for earlier in (*others, *self.checks):
-            self._add_need(step, earlier)
+        earlier += self.checks
+        for step in writers:
+            if any(other is step or self._needs(other, step) for other in earlier):
+                return False
+        for step in writers:
+            for other in earlier:
+                self._add_need(step, other)
         return True
+
+    def _writers(self, new: Node) -> list[Step]:
+        """The steps that write a node's memory: of a concatenation, those of its pieces."""
+        if new.op is concat_op:
+            return list(dict.fromkeys(w for piece in new.inputs for w in self._writers(piece)))
+        step = self.grouping.owner.get(new)
+        return [] if step is None else [step]
 
     def _needs(self, step: Step, other: Step) -> bool:
         return bool(self.before[step] >> self.number[other] & 1)
@@ -94,7 +109,13 @@ class Ordering:
     def _safe_inside(self, step: Step, state: Node, new: Node) -> bool:
         """Whether a step reads each element of the old value before, and only where, it writes the
         new one."""
+        if new.op is concat_op:
+            # A piece may lie where another one reads.
+            return state not in self._read_by(step)
         if not isinstance(step, Group):
+            if isinstance(step.op, ScatterOp):
+                others = self.grouping.operands(step)[1:]
+                return step.op.base and step.inputs[0] is state and state not in others
             operands = self.grouping.operands_of_product(step)
             return step.op is product_op and len(step.inputs) == 4 and state not in operands
         return reads_only_in_place(self.anchors, step, state, new)

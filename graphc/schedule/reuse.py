@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from graphc.ir.node import Node
+from graphc.ops.indices import ScatterOp
 from graphc.schedule.analysis import Anchors
 from graphc.schedule.buffer import ARENA, OUTPUT, Buffer
 from graphc.schedule.group import Group, Grouping, Step
@@ -28,6 +29,10 @@ def reuse_memory(
             ]
             for result in step.anchors:
                 _share(step, result, dying, anchors, buffers, taken)
+        elif isinstance(step.op, ScatterOp) and step.op.base and step not in kept:
+            old, others = step.inputs[0], grouping.operands(step)
+            if last.get(old) == position and old not in kept and others.count(old) == 1:
+                _update(step, old, buffers, taken)
 
 
 def _share(
@@ -59,6 +64,16 @@ def _share(
             buffers[result] = buffers[old] = shared
             taken |= {mine, theirs}
             return
+
+
+def _update(step: Node, old: Node, buffers: dict[Node, Buffer], taken: set[Buffer]) -> None:
+    """Let a scatter take over the buffer of its base, which nothing reads afterwards.
+
+    It may be passed on: the base is gone when the scatter is done.
+    """
+    mine, theirs = buffers[step], buffers.get(old)
+    if theirs is not None and mine.home == theirs.home == ARENA and theirs not in taken:
+        buffers[step] = theirs
 
 
 def _stored_before(group: Group, old: Node, result: Node) -> bool:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from graphc.ir.dim import Dim
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
-from graphc.schedule.buffer import Buffer, View
+from graphc.ops.routine import RoutineOp
+from graphc.schedule.buffer import Buffer, Life, View
 from graphc.schedule.lower import Lowered
 
 
@@ -46,13 +49,18 @@ class Product:
 
 @dataclass(eq=False)
 class Routine:
-    """A library routine, by the name of its operation, on contiguous arrays."""
+    """A kernel written by hand, on contiguous arrays: see `RoutineOp`."""
 
-    name: str
+    op: RoutineOp
     operands: tuple[View, ...]
     results: tuple[Buffer, ...]
     scratch: tuple[Buffer, ...]
     nodes: tuple[Node, ...]
+
+    @property
+    def name(self) -> str:
+        """The name of its operation."""
+        return self.op.name
 
     @property
     def reads(self) -> frozenset[Buffer]:
@@ -84,7 +92,59 @@ class Copy:
         return frozenset((self.target,))
 
 
-ScheduledStep = KernelCall | Product | Routine | Copy
+@dataclass(frozen=True)
+class Port:
+    """Where a buffer of a body lies outside: at element `start` + step * `stride` of a view."""
+
+    inside: Buffer
+    outside: View
+    start: Dim = 0
+    stride: Dim = 0
+
+
+@dataclass(frozen=True)
+class Part:
+    """One body: its schedule, the lives of its temporaries, and its ports."""
+
+    schedule: Schedule
+    lives: tuple[Life, ...]
+    ports: tuple[Port, ...]
+
+
+@dataclass(eq=False)
+class Control:
+    """Bodies that run some number of times.
+
+    - "scan": the one part `length` times;
+    - "cond": the first part where the byte of `flag` is not 0, else the second;
+    - "while": the first part, which computes `flag`, then the second while it is not 0, at most
+      `length` times if that is not None.
+
+    Before it starts, each view of `initial` is copied to its buffer.
+    """
+
+    kind: str
+    parts: tuple[Part, ...]
+    length: Dim | None
+    flag: View | None
+    initial: tuple[tuple[View, View], ...]
+    results: tuple[Buffer, ...]
+    scratch: tuple[Buffer, ...]
+    operands: tuple[View, ...]
+    nodes: tuple[Node, ...]
+
+    @property
+    def reads(self) -> frozenset[Buffer]:
+        """The buffers it reads."""
+        return frozenset(view.buffer for view in self.operands)
+
+    @property
+    def writes(self) -> frozenset[Buffer]:
+        """The buffers it writes."""
+        return frozenset((*self.results, *self.scratch))
+
+
+ScheduledStep = KernelCall | Product | Routine | Control | Copy
 
 
 @dataclass(frozen=True)
@@ -113,6 +173,13 @@ def _in_order(step: ScheduledStep) -> list[Buffer]:
         return list(step.lowered.buffers)
     if isinstance(step, Product):
         return [step.a.buffer, step.b.buffer, step.c.buffer]
-    if isinstance(step, Routine):
+    if isinstance(step, Routine | Control):
         return [*(view.buffer for view in step.operands), *step.results, *step.scratch]
     return [step.source, step.target]
+
+
+def parts_of(schedule: Schedule) -> Iterator[Part]:
+    """The bodies in a schedule, without those inside them."""
+    for step in schedule.steps:
+        if isinstance(step, Control):
+            yield from step.parts

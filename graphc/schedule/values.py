@@ -27,12 +27,13 @@ from graphc.loops.ir import (
     Variable,
 )
 from graphc.loops.tidy import parts
+from graphc.ops import effect
 from graphc.ops.elementwise import cast_op
-from graphc.ops.indexing import checked_op
+from graphc.ops.indices import checked_op, counts_from_end
 from graphc.ops.layout import pad_op
 from graphc.ops.scalar import copy as copy_op
 from graphc.ops.source import constant_op, flag_op, ramp_op, size_op, uniform_value
-from graphc.schedule.arguments import Arguments, CheckNote
+from graphc.schedule.arguments import Arguments, is_near, near_stride
 from graphc.schedule.buffer import View
 from graphc.schedule.index import (
     Affine,
@@ -44,6 +45,7 @@ from graphc.schedule.index import (
     input_indices,
     row_major_strides,
 )
+from graphc.schedule.note import CheckNote, ConditionNote, IndexNote
 
 # Constants that are part of the text of a kernel; every other one is an argument, so that kernels
 # are shared.
@@ -154,7 +156,7 @@ class Values:
 
     def load(self, view: View, indices: Indices) -> Expression:
         """The element of a view at `indices`."""
-        slot = self.arguments.buffer(view.buffer)
+        slot = self.arguments.buffer(view.buffer, view.region)
         return Load(slot, self.flat(view, indices), view.buffer.dtype.name)
 
     def flat(self, view: View, indices: Indices) -> Expression:
@@ -171,9 +173,11 @@ class Values:
                 offset = offset + index.offset * stride
             elif stride != 0:
                 others.append(self._times(self.index(index), stride))
-        terms = [self._times(v, c) for v, c in self._merge_axes(total)]
+        merged = self._merge_axes(total)
+        near = near_stride([coefficient for _, coefficient in merged])
+        terms = [self._times(value, c, literal=c == near) for value, c in merged]
         if offset != 0:
-            others.append(self.arguments.dim(offset))
+            others.append(self.arguments.dim(offset, literal=near != 0 and is_near(offset)))
         return self._sum([*terms, *others])
 
     def _merge_axes(self, total: dict[str, Dim]) -> list[tuple[Expression, Dim]]:
@@ -188,10 +192,10 @@ class Values:
                 result.append((Variable(merged[0], "int64"), coefficient))
         return result
 
-    def _times(self, value: Expression, factor: Dim) -> Expression:
+    def _times(self, value: Expression, factor: Dim, literal: bool = False) -> Expression:
         if factor == 1:
             return value
-        return Apply("multiply", (value, self.arguments.dim(factor)), "int64")
+        return Apply("multiply", (value, self.arguments.dim(factor, literal)), "int64")
 
     def _sum(self, parts: list[Expression]) -> Expression:
         if not parts:
@@ -223,8 +227,13 @@ class Values:
             return known
         chosen = self._int64(self.value(index.node, index.at))
         scope = self._inside(self.scope_of(index.at), chosen)
-        value = self.named("index", chosen, scope, index.node)
+        value = given = self.named("index", chosen, scope, index.node)
+        if not index.checked:
+            scope.known[index] = value
+            return value
         length = self.arguments.dim(index.length)
+        if index.check is not None and counts_from_end(index.check):
+            value = self.named("index", _from_start(value, length), scope, index.node)
         inside = self.named("inside", Apply(
             "logical_and",
             (Apply("greater_equal", (value, Constant(0, "int64")), "bool"),
@@ -233,12 +242,19 @@ class Values:
         fine = inside
         for hit in (hit for place in index.at for hit in self._hits(place)):
             fine = Apply("logical_or", (fine, Apply("logical_not", (hit,), "bool")), "bool")
-        code = self.arguments.scalar("int64", CheckNote(index.node, index.length))
-        place = self._linear(index.at, row_major_strides(index.node.shape), 0)
-        scope.statements.append(Check(fine, code, place, value, self.origin(index.node)))
+        note = IndexNote(index.node if index.check is None else index.check, index.length)
+        self._assert(scope, fine, note, index.at, given)
         safe = Apply("where", (inside, value, Constant(0, "int64")), "int64")
         scope.known[index] = self.named("place", safe, scope, index.node)
         return scope.known[index]
+
+    def _assert(
+        self, scope: Scope, fine: Expression, note: CheckNote, at: Indices, value: Expression
+    ) -> None:
+        """The run fails as the note says unless `fine` holds; the place in its node is reported."""
+        code = self.arguments.scalar("int64", note)
+        place = self._linear(at, row_major_strides(note.node.shape), 0)
+        scope.statements.append(Check(fine, code, place, value, self.origin(note.node)))
 
     def named(self, stem: str, value: Expression, scope: Scope, node: Node) -> Expression:
         """A variable for an expression, bound in `scope`."""
@@ -276,16 +292,16 @@ class Values:
         if op.kind == "source":
             return self._source(node, indices)
         if op.kind == "random":
-            index = self._linear(indices, row_major_strides(node.shape), 0)
-            seed = self.arguments.scalar("int64", node.attrs["seed"])
-            return RandomBits(seed, self.arguments.scalar("int64", node.attrs["use"]), index)
+            return self._random_bits(node, indices)
+        if op.kind in effect.KINDS:
+            return self._effect(node, indices)
         places = input_indices(node, indices)
         if op is pad_op:
             return self._pad(node, indices, places[0])
         if op.kind == "layout":
             return self.value(node.inputs[0], places[0])
         if op is checked_op:
-            return self.index(Computed(node.inputs[0], indices, node.attrs["length"]))
+            return self.index(Computed(node.inputs[0], indices, node.attrs["length"], node))
         if op.kind == "indexing":
             return self.value(node.inputs[0], places[0])
         if op.kind != "elementwise":
@@ -302,6 +318,21 @@ class Values:
             v if v.dtype == "bool" else Apply("cast", (v,), node.dtype.compute) for v in operands
         )
         return Apply("cast", (Apply(op.name, wide, node.dtype.compute),), dtype)
+
+    def _random_bits(self, node: Node, indices: Indices) -> Expression:
+        if node.inputs:
+            index = self.value(node.inputs[0], indices)
+        else:
+            index = self._linear(indices, row_major_strides(node.shape), 0)
+        seed, use = (self.arguments.scalar("int64", node.attrs[name]) for name in ("seed", "use"))
+        return RandomBits(seed, use, index, node.attrs["word"])
+
+    def _effect(self, node: Node, indices: Indices) -> Expression:
+        value = self.value(node.inputs[0], indices)
+        if node.op is effect.check_op:
+            scope = self._inside(self.scope_of(indices), value)
+            self._assert(scope, value, ConditionNote(node), indices, Constant(0, "int64"))
+        return value
 
     def _pad(self, node: Node, indices: Indices, places: Indices) -> Expression:
         inside: Expression = Constant(True, "bool")
@@ -340,3 +371,9 @@ class Values:
 
     def _as(self, value: Expression, dtype: str) -> Expression:
         return value if value.dtype == dtype else Apply("cast", (value,), dtype)
+
+
+def _from_start(index: Expression, length: Expression) -> Expression:
+    """An index that counts from the end where it is negative, from the start."""
+    negative = Apply("less", (index, Constant(0, "int64")), "bool")
+    return Apply("where", (negative, Apply("add", (index, length), "int64"), index), "int64")

@@ -35,7 +35,10 @@ def verify_schedule(schedule: Schedule) -> None:
 
 def _check_slots(position: int, step: KernelCall) -> None:
     lowered = step.lowered
-    if len(lowered.buffers) != len(set(lowered.buffers)):
+    slots = zip(lowered.buffers, lowered.kernel.buffers, strict=True)
+    # Parts of a concatenation are written through slots of their own, and never read there.
+    read = {buffer for buffer, slot in slots if not slot.written}
+    if any(lowered.buffers.count(buffer) > 1 for buffer in read):
         raise _error(position, step, "takes one buffer through two slots")
     for buffer, slot in zip(lowered.buffers, lowered.kernel.buffers, strict=True):
         if buffer.dtype.name != slot.dtype:

@@ -80,6 +80,14 @@ class Arithmetic(ABC):
         """The smallest integer not below `x`, as a float."""
 
     @abstractmethod
+    def nearest(self, x: Value) -> Value:
+        """The integer nearest to `x`, as a float, the even one of two; -0.3 gives -0."""
+
+    @abstractmethod
+    def truncate(self, x: Value) -> Value:
+        """`x` without its fraction, as a float; -0.3 gives -0."""
+
+    @abstractmethod
     def bits(self, x: Value) -> Value:
         """The bit pattern of a float, as a signed integer."""
 
@@ -188,6 +196,12 @@ class NumpyArithmetic(Arithmetic):
 
     def ceil(self, x: Value) -> Value:
         return np.ceil(x)
+
+    def nearest(self, x: Value) -> Value:
+        return np.rint(x)
+
+    def truncate(self, x: Value) -> Value:
+        return np.trunc(x)
 
     def bits(self, x: Value) -> Value:
         return x.view(self.integer_type)

@@ -96,6 +96,7 @@ def define(symbol: str, address: int) -> None:
 def is_defined(symbol: str) -> bool:
     """Whether object code may refer to `symbol`."""
     with _LOCK:
+        _engine()  # which makes the process's own symbols known, such as memset
         return _binding().address_of_symbol(symbol) is not None
 
 

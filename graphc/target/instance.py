@@ -6,15 +6,22 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from graphc.errors import ExecutionError, IndexRangeError, SingularMatrixError
-from graphc.ir.dim import evaluate as evaluate_dim
-from graphc.ir.site import written_at
-from graphc.schedule.buffer import INPUT, OUTPUT, Buffer
-from graphc.schedule.memory import ALIGNMENT, Life
-from graphc.schedule.schedule import Copy, KernelCall, Product, Routine, Schedule, ScheduledStep
+from graphc.errors import ExecutionError
+from graphc.schedule.buffer import INPUT, OUTPUT, Buffer, Life
+from graphc.schedule.memory import ALIGNMENT
+from graphc.schedule.schedule import (
+    Control,
+    Copy,
+    KernelCall,
+    Product,
+    Routine,
+    Schedule,
+    ScheduledStep,
+)
+from graphc.target.control import ProgramBinder, control_patches, register_count, row_count
 from graphc.target.instructions import COLUMNS, CONTEXT_WORDS, HALTED, Context, Opcode
 from graphc.target.machine import Machine
-from graphc.target.program import Binder, Cells, Failed, Segment, argument_cells
+from graphc.target.program import Cells, Failed, Registers, Segment, argument_cells
 
 _STATUS, _STEP = int(Context.STATUS), int(Context.STEP)
 
@@ -42,6 +49,8 @@ def patch_count(schedule: Schedule) -> int:
             total += outside((step.a.buffer, step.b.buffer, step.c.buffer))
         elif isinstance(step, Routine):
             total += outside((*(v.buffer for v in step.operands), *step.results))
+        elif isinstance(step, Control):
+            total += control_patches(step)
         elif isinstance(step, Copy):
             total += outside((step.source, step.target))
     return total
@@ -59,15 +68,19 @@ class Instance:
         machine: Machine,
     ) -> None:
         self.codes: dict[int, Failed] = {}
-        binder = Binder(schedule, lives, sizes, handles, self.codes)
+        binder = ProgramBinder(schedule, lives, sizes, handles, self.codes)
         self.plan = binder.plan
         self.arena = aligned(max(binder.plan.peak_bytes, ALIGNMENT))
         self.cells = Cells(argument_cells(schedule))
-        count = len(schedule.steps)
-        self.table = np.zeros((count + 2 + patch_count(schedule), COLUMNS), np.int64)
-        self.registers = np.zeros(len(schedule.inputs) + len(schedule.outputs) + 1, np.int64)
+        rows = row_count(schedule) + 2 + patch_count(schedule)
+        self.table = np.zeros((rows, COLUMNS), np.int64)
+        ports = len(schedule.inputs) + len(schedule.outputs)
+        self.registers = np.zeros(ports + register_count(schedule) + 1, np.int64)
         self.context = np.zeros(CONTEXT_WORDS, np.int64)
-        self.segment = binder.bind(int(self.arena.ctypes.data), self.table, 0, self.cells)
+        self.segment = binder.bind(
+            int(self.arena.ctypes.data), self.table, 0, self.cells, Registers(self.registers, ports)
+        )
+        count, self.starts = binder.row, binder.starts
         self.table[count, 0] = Opcode.HALT
         row = write_patches(self.table, count + 1, self.segment)
         self.table[row, :2] = Opcode.JUMP, 0
@@ -75,6 +88,11 @@ class Instance:
         self._start = count + 1
         # Python reads and writes a memoryview faster than an array's elements.
         self._words = memoryview(self.context)  # type: ignore[arg-type]
+
+    def run_rows(self, row: int) -> None:
+        """Run from a row of the table to the next HALT, whatever fails."""
+        self._words[_STATUS] = 0
+        self._run(row)
 
     def run(self, step: int) -> None:
         """Run once; `step` is what random draws see. Raises what the run reports."""
@@ -99,20 +117,6 @@ def failure(context: np.ndarray, codes: Mapping[int, Failed]) -> ExecutionError:
     failed = codes.get(status)
     if failed is None:
         return ExecutionError(f"the program stopped with status {status}, detail {detail}")
-    node = failed.node
-    if failed.length is None:
-        size = evaluate_dim(node.inputs[0].shape[0], failed.sizes)
-        known: ExecutionError = SingularMatrixError(
-            f"{node.op.name}: the {size} x {size} matrix is singular: pivot {detail} is zero."
-            f"{written_at(node.sites)}"
-        )
-    else:
-        position, value = detail >> 32, (detail & 0xFFFFFFFF) - 2**31
-        length = evaluate_dim(failed.length, failed.sizes)
-        name = f" {node.name!r}" if node.name else ""
-        known = IndexRangeError(
-            f"index{name}: {value} at position {position} is out of range; expected "
-            f"0 <= index < {length}.{written_at(node.sites)}"
-        )
+    known = failed.note.error(detail, failed.sizes)
     known.located = True
     return known

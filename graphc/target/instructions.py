@@ -71,8 +71,9 @@ class Gemm(IntEnum):
 
     op(A) is m x k, op(B) k x n, C m x n, all row-major with leading dimensions `lda`, `ldb`,
     `ldc` in elements. A with `trans_a` is stored k x m. beta = 0 does not read C; k = 0 gives
-    beta C. `batch` products are `stride_*` elements apart. C is computed in tiles of tile_m x
-    tile_n, each done by one thread: by BLAS, or by a kernel of our own (`small_product`)."""
+    beta C. `batch` products are `stride_*` elements apart; where `group` is not 0, those of a group
+    of so many are, and the groups `group_*` (C has one distance for all). C is computed in tiles of
+    tile_m x tile_n, each done by one thread: by BLAS, or by a kernel of our own (`small_product`)."""
 
     DTYPE = 1  # 0 float32, 1 float64
     TRANS_A = 2
@@ -94,6 +95,9 @@ class Gemm(IntEnum):
     STRIDE_A = 18
     STRIDE_B = 19
     STRIDE_C = 20
+    GROUP = 21
+    GROUP_A = 22
+    GROUP_B = 23
 
 
 class Context(IntEnum):

@@ -196,6 +196,12 @@ class LlvmArithmetic(Arithmetic):
     def ceil(self, x: Value) -> LlvmValue:
         return self._intrinsic("llvm.ceil", x)
 
+    def nearest(self, x: Value) -> LlvmValue:
+        return self._intrinsic("llvm.rint", x)
+
+    def truncate(self, x: Value) -> LlvmValue:
+        return self._intrinsic("llvm.trunc", x)
+
     def bits(self, x: Value) -> LlvmValue:
         return self.wrap(self.builder.bitcast(x.instruction, self.integer_type))
 

@@ -109,18 +109,24 @@ def divide(builder: Builder, kind: Kind, a: Any, b: Any) -> Any:
 
 
 def floor_divide(builder: Builder, kind: Kind, a: Any, b: Any) -> Any:
-    """The quotient rounded down, as in NumPy; an integer over 0 is 0, a float infinite or NaN."""
+    """The quotient of integers rounded down; 0 over 0."""
     return _divide_and_remainder(builder, kind, a, b)[0]
 
 
 def remainder(builder: Builder, kind: Kind, a: Any, b: Any) -> Any:
-    """a - b * floor_divide(a, b), of the sign of b, as NumPy has it; an integer modulo 0 is 0."""
+    """a - b * floor_divide(a, b) of integers, of the sign of b; 0 modulo 0."""
     return _divide_and_remainder(builder, kind, a, b)[1]
 
 
+def fmod(builder: Builder, kind: Kind, a: Any, b: Any) -> Any:
+    """What is left of an integer by a division cut towards 0, of the sign of a; 0 modulo 0."""
+    if not kind.is_signed:
+        return _divide_and_remainder(builder, kind, a, b)[1]
+    is_zero, _, safe = _safe_divisor(builder, b)
+    return builder.select(is_zero, ir.Constant(a.type, 0), builder.srem(a, safe))
+
+
 def _divide_and_remainder(builder: Builder, kind: Kind, a: Any, b: Any) -> tuple[Any, Any]:
-    if kind.is_float:
-        return _float_division(builder, a, b)
     if kind.is_signed:
         return _signed_division(builder, a, b)
     zero, one = ir.Constant(a.type, 0), ir.Constant(a.type, 1)
@@ -130,13 +136,18 @@ def _divide_and_remainder(builder: Builder, kind: Kind, a: Any, b: Any) -> tuple
     return builder.select(is_zero, zero, quotient), builder.select(is_zero, zero, rest)
 
 
+def _safe_divisor(builder: Builder, b: Any) -> tuple[Any, Any, Any]:
+    """Whether b is 0, whether it is -1, and 1 in place of these two: the machine traps on a
+    division by 0 and on the smallest integer over -1."""
+    is_zero = builder.icmp_signed("==", b, ir.Constant(b.type, 0))
+    is_minus_one = builder.icmp_signed("==", b, ir.Constant(b.type, -1))
+    either = builder.or_(is_zero, is_minus_one)
+    return is_zero, is_minus_one, builder.select(either, ir.Constant(b.type, 1), b)
+
+
 def _signed_division(builder: Builder, a: Any, b: Any) -> tuple[Any, Any]:
     zero, one = ir.Constant(a.type, 0), ir.Constant(a.type, 1)
-    minus_one = ir.Constant(a.type, -1)
-    is_zero = builder.icmp_signed("==", b, zero)
-    is_minus_one = builder.icmp_signed("==", b, minus_one)
-    # The machine traps on a division by 0 and on the smallest integer over -1.
-    safe = builder.select(builder.or_(is_zero, is_minus_one), one, b)
+    is_zero, is_minus_one, safe = _safe_divisor(builder, b)
     quotient, rest = builder.sdiv(a, safe), builder.srem(a, safe)
     opposite = builder.icmp_signed("<", builder.xor(rest, safe), zero)
     inexact = builder.icmp_signed("!=", rest, zero)
@@ -150,26 +161,38 @@ def _signed_division(builder: Builder, a: Any, b: Any) -> tuple[Any, Any]:
     )
 
 
-def _float_division(builder: Builder, a: Any, b: Any) -> tuple[Any, Any]:
-    """NumPy's npy_divmod, with its branches turned into selects."""
-    zero, one = ir.Constant(a.type, 0.0), ir.Constant(a.type, 1.0)
-    rest = builder.frem(a, b)
-    inexact = builder.fcmp_ordered("!=", rest, zero)
-    rest_below, b_below = (builder.fcmp_ordered("<", x, zero) for x in (rest, b))
-    step = builder.and_(inexact, builder.xor(rest_below, b_below))
-    quotient = builder.fdiv(builder.fsub(a, rest), b)
-    quotient = builder.select(step, builder.fsub(quotient, one), quotient)
-    by_zero = builder.fcmp_ordered("==", b, zero)
-    corrected = builder.select(step, builder.fadd(rest, b), rest)
-    exact = builder.fcmp_ordered("==", rest, zero)
-    corrected = builder.select(exact, _call(builder, "llvm.copysign", zero, b), corrected)
-    ratio = builder.fdiv(a, b)
-    down = _call(builder, "llvm.floor", quotient)
-    gap = builder.fcmp_ordered(">", builder.fsub(quotient, down), ir.Constant(a.type, 0.5))
-    down = builder.select(gap, builder.fadd(down, one), down)
-    vanishes = builder.fcmp_ordered("==", quotient, zero)
-    down = builder.select(vanishes, _call(builder, "llvm.copysign", zero, ratio), down)
-    return builder.select(by_zero, ratio, down), corrected
+def bitwise_and(builder: Builder, kind: Kind, a: Any, b: Any) -> Any:
+    return builder.and_(a, b)
+
+
+def bitwise_or(builder: Builder, kind: Kind, a: Any, b: Any) -> Any:
+    return builder.or_(a, b)
+
+
+def bitwise_xor(builder: Builder, kind: Kind, a: Any, b: Any) -> Any:
+    return builder.xor(a, b)
+
+
+def bitwise_invert(builder: Builder, kind: Kind, x: Any) -> Any:
+    return builder.not_(x)
+
+
+def bitwise_left_shift(builder: Builder, kind: Kind, a: Any, count: Any) -> Any:
+    """a * 2**count, wrapping; 0 for a count outside the width, which LLVM leaves undefined."""
+    outside = builder.icmp_unsigned(">=", count, ir.Constant(count.type, kind.width))
+    zero = ir.Constant(count.type, 0)
+    moved = builder.shl(a, builder.select(outside, zero, count))
+    return builder.select(outside, ir.Constant(a.type, 0), moved)
+
+
+def bitwise_right_shift(builder: Builder, kind: Kind, a: Any, count: Any) -> Any:
+    """floor(a / 2**count); for a count outside the width what is left of the sign."""
+    outside = builder.icmp_unsigned(">=", count, ir.Constant(count.type, kind.width))
+    if kind.is_signed:
+        last = ir.Constant(count.type, kind.width - 1)
+        return builder.ashr(a, builder.select(outside, last, count))
+    moved = builder.lshr(a, builder.select(outside, ir.Constant(count.type, 0), count))
+    return builder.select(outside, ir.Constant(a.type, 0), moved)
 
 
 def logical_and(builder: Builder, kind: Kind, a: Any, b: Any) -> Any:

@@ -9,13 +9,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from graphc.errors import ExecutionError
+from graphc.ir.node import Node
 from graphc.ops.source import input_op
-from graphc.schedule.memory import ALIGNMENT, Life
+from graphc.schedule.buffer import Life
+from graphc.schedule.memory import ALIGNMENT
+from graphc.schedule.note import IndexNote
 from graphc.schedule.schedule import Schedule
+from graphc.target.control import ProgramBinder, register_count, row_count
 from graphc.target.instance import Handles, aligned, failure, patch_count, write_patches
 from graphc.target.instructions import COLUMNS, CONTEXT_WORDS, HALTED, Context, Opcode
 from graphc.target.machine import Machine
-from graphc.target.program import Binder, Cells, Failed, argument_cells, chunk
+from graphc.target.program import Cells, Failed, Registers, argument_cells, chunk
 from graphc.target.routine_source import gather_source, shuffle_source
 
 _SHUFFLE_CELLS, _GATHER_CELLS = 4, 5
@@ -54,7 +58,10 @@ class LoopPlan:
 
 
 class LoopProgram:
-    """A bound loop. `advance(n)` runs up to n steps and gives the number of steps done so far."""
+    """A bound loop. `advance(n)` runs up to n steps and gives the number of steps done so far.
+
+    `outputs` have a row for each step; `printed` are bytes that every step writes again.
+    """
 
     def __init__(
         self,
@@ -65,10 +72,11 @@ class LoopProgram:
         machine: Machine,
         data: tuple[np.ndarray, ...],
         outputs: tuple[np.ndarray, ...],
+        printed: tuple[np.ndarray, ...],
         plan: LoopPlan,
         first_step: int,
     ) -> None:
-        self.plan, self.data, self.outputs = plan, data, outputs
+        self.plan, self.data, self.outputs, self.printed = plan, data, outputs, printed
         self.codes: dict[int, Failed] = {}
         self._held: list[np.ndarray] = []
         self._schedule, self._machine, self._first_step = schedule, machine, first_step
@@ -77,7 +85,7 @@ class LoopProgram:
             for s, used in zip(sizes, (plan.full, plan.rest), strict=True)
             if used and s is not None
         ]
-        self._binders = [Binder(schedule, lives, s, handles, self.codes) for s in known]
+        self._binders = [ProgramBinder(schedule, lives, s, handles, self.codes) for s in known]
         self._batches = [b for b, used in ((plan.batch, plan.full), (plan.rest, plan.rest)) if used]
         self.order = np.arange(plan.count, dtype=np.int64)
         self._allocate()
@@ -98,13 +106,15 @@ class LoopProgram:
         ] if self.plan.shuffle else []  # fmt: skip
         per_segment = argument_cells(self._schedule) + _GATHER_CELLS * len(self.data)
         self.cells = Cells(per_segment * len(self._binders) + _SHUFFLE_CELLS)
-        ports = len(self.data) + len(self.outputs)
+        ports = len(self.data) + len(self.outputs) + len(self.printed)
         rows = (
-            len(self._schedule.steps) + patch_count(self._schedule) + 2 * ports + len(self.data) + 8
+            row_count(self._schedule) + patch_count(self._schedule) + 2 * ports + len(self.data) + 8
         )
         self.table = np.zeros((rows * max(len(self._binders), 1) + 8, COLUMNS), np.int64)
         self._epoch, self._step, self._global, self._budget = range(ports, ports + 4)
-        self.registers = np.zeros(ports + 4, np.int64)
+        inside = register_count(self._schedule) * len(self._binders)
+        self.registers = np.zeros(ports + 4 + inside, np.int64)
+        self._free = Registers(self.registers, ports + 4)
         self.context = np.zeros(CONTEXT_WORDS, np.int64)
 
     def _write(self) -> None:
@@ -146,7 +156,7 @@ class LoopProgram:
     def _register_address(self, register: int) -> int:
         return int(self.registers.ctypes.data) + 8 * register
 
-    def _segment(self, binder: Binder, batch: int, start: int) -> None:
+    def _segment(self, binder: ProgramBinder, batch: int, start: int) -> None:
         """The rows of one batch size: inputs, outputs, the program, counters."""
         for position, array in enumerate(self.data):
             self._input(position, array, batch, start)
@@ -154,16 +164,19 @@ class LoopProgram:
             register = len(self.data) + position
             stride = array.itemsize * int(np.prod(array.shape[1:], dtype=np.int64))
             self._set(self._register_address(register), array.ctypes.data, self._global, stride)
+        for position, array in enumerate(self.printed, start=len(self.data) + len(self.outputs)):
+            self._set(self._register_address(position), array.ctypes.data, self._global, 0)
         word = int(self.context.ctypes.data) + 8 * Context.STEP
         self._set(word, self._first_step, self._global, 1)
         # The program is bound after the rows that fill its cells, whose number is known only then.
         body = self._next + patch_count(self._schedule)
-        segment = binder.bind(int(self.arena.ctypes.data), self.table, body, self.cells)
+        arena = int(self.arena.ctypes.data)
+        segment = binder.bind(arena, self.table, body, self.cells, self._free)
         self._held.extend(segment.holds)
         after = write_patches(self.table, self._next, segment)
         if after < body:
             self.table[after, :2] = Opcode.JUMP, body
-        self._next = body + len(self._schedule.steps)
+        self._next = binder.row
         self._emit(Opcode.ADD, self._step, 1)
         self._emit(Opcode.ADD, self._global, 1)
         self._emit(Opcode.YIELD, self._budget)
@@ -212,7 +225,8 @@ class LoopProgram:
         step, per_epoch = self.done, self.plan.steps_per_epoch
         where = f"step {step} (epoch {self.plan.first_epoch + step // per_epoch}"
         failed = self.codes.get(int(self.context[Context.STATUS]))
-        if failed is not None and failed.node.op is input_op and failed.node.ndim == 1:
+        note = failed.note if failed is not None else None
+        if isinstance(note, IndexNote) and _names_examples(note.indices):
             position = int(self.context[Context.DETAIL]) >> 32
             example = self.order[step % per_epoch * self.plan.batch + position]
             where += f", example {example} of the data"
@@ -230,12 +244,21 @@ class LoopProgram:
         self.registers[:] = mark[2]
         self.order[:] = mark[3]
 
+    def is_rest(self, step: int) -> bool:
+        """Whether a step takes the last, short batch of its epoch."""
+        return step % self.plan.steps_per_epoch >= self.plan.full
+
     def batch(self, step: int) -> tuple[np.ndarray, ...]:
         """The examples of a step of the epoch that is running now."""
         at = step % self.plan.steps_per_epoch
         first = at * self.plan.batch
         chosen = self.order[first : first + self.plan.batch]
         return tuple(array[chosen] for array in self.data)
+
+
+def _names_examples(indices: Node) -> bool:
+    """Whether the place in an index operand is the number of an example of the batch."""
+    return indices.op is input_op and indices.ndim == 1
 
 
 def _row_bytes(array: np.ndarray) -> int:

@@ -13,7 +13,7 @@ from numba.core import types
 from numba.core.errors import TypingError
 from numba.extending import intrinsic
 
-from graphc.ops.philox import draw
+from graphc.ops.philox import WORD_NAMES, draw
 from graphc.target import llvm_scalar as scalar
 from graphc.target import vmath
 from graphc.target.arithmetic import Value
@@ -104,6 +104,16 @@ def _text(text: Callable[..., Value]) -> Emit:
     return emit
 
 
+def _for_floats(text: Callable[..., Value], integers: Emit) -> Emit:
+    """Emit a text of `vmath` for floats, and `integers` for the others."""
+    floats = _text(text)
+
+    def emit(builder: Any, kind: Kind, *operands: Any) -> Any:
+        return (floats if kind.is_float else integers)(builder, kind, *operands)
+
+    return emit
+
+
 def _select(typing_context: Any, condition: Any, a: Any, b: Any) -> Any:
     test, type_ = _number("select", condition), _common("select", a, b)
 
@@ -114,20 +124,26 @@ def _select(typing_context: Any, condition: Any, a: Any, b: Any) -> Any:
     return type_(test, type_, type_), lower
 
 
-def _random_bits(typing_context: Any, key: Any, use: Any, step: Any, index: Any) -> Any:
-    words = [_number("random_bits", word) for word in (key, use, step, index)]
-    for type_ in words:
-        if not isinstance(type_, types.Integer):
-            raise TypingError(f"random_bits: expected integers, got {type_}")
+def _random_bits(word: int) -> Any:
+    name = WORD_NAMES[word]
 
-    def lower(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        wide = [
-            LlvmValue(builder, scalar.cast(builder, _kind(type_), Kind("signed", 64), x))
-            for type_, x in zip(words, arguments, strict=True)
-        ]
-        return draw(LlvmWords(builder), *wide).instruction
+    def typed(typing_context: Any, key: Any, use: Any, step: Any, index: Any) -> Any:
+        numbers = [_number(name, number) for number in (key, use, step, index)]
+        for type_ in numbers:
+            if not isinstance(type_, types.Integer):
+                raise TypingError(f"{name}: expected integers, got {type_}")
 
-    return types.uint32(*words), lower
+        def lower(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            wide = [
+                LlvmValue(builder, scalar.cast(builder, _kind(type_), Kind("signed", 64), x))
+                for type_, x in zip(numbers, arguments, strict=True)
+            ]
+            key, use, step, index = wide
+            return draw(LlvmWords(builder), key, use, step, index, word).instruction
+
+        return types.uint32(*numbers), lower
+
+    return _register(name, typed)
 
 
 CASTS = {
@@ -145,8 +161,16 @@ MATH_INTRINSICS: dict[str, Any] = {
     **{name: _unary(name, _text(text)) for name, text in vmath.UNARY.items()},
     **{name: _binary(name, _text(text), floats_only=True) for name, text in vmath.BINARY.items()},
     "divide": _binary("divide", scalar.divide, floats_only=True),
-    "floor_divide": _binary("floor_divide", scalar.floor_divide),
-    "remainder": _binary("remainder", scalar.remainder),
+    **{
+        name: _binary(name, _for_floats(text, getattr(scalar, name)))
+        for name, text in vmath.DIVISION.items()
+    },
+    "bitwise_and": _binary("bitwise_and", scalar.bitwise_and),
+    "bitwise_or": _binary("bitwise_or", scalar.bitwise_or),
+    "bitwise_xor": _binary("bitwise_xor", scalar.bitwise_xor),
+    "bitwise_invert": _unary("bitwise_invert", scalar.bitwise_invert, floats_only=False),
+    "bitwise_left_shift": _binary("bitwise_left_shift", scalar.bitwise_left_shift),
+    "bitwise_right_shift": _binary("bitwise_right_shift", scalar.bitwise_right_shift),
     "logical_and": _binary("logical_and", scalar.logical_and, result=types.boolean),
     "logical_or": _binary("logical_or", scalar.logical_or, result=types.boolean),
     "logical_not": _unary("logical_not", scalar.logical_not, False, types.boolean),
@@ -163,5 +187,5 @@ MATH_INTRINSICS: dict[str, Any] = {
     "multiply_reassociating": _binary("multiply_reassociating", scalar.multiply_reassociating),
     "maximum_reassociating": _binary("maximum_reassociating", scalar.maximum_reassociating),
     "minimum_reassociating": _binary("minimum_reassociating", scalar.minimum_reassociating),
-    "random_bits": _register("random_bits", _random_bits),
+    **{name: _random_bits(word) for word, name in enumerate(WORD_NAMES)},
 }

@@ -23,7 +23,9 @@ from graphc.target.machine_intrinsics import (
 from graphc.target.small_product import host_block, multiply_small
 
 (DTYPE, TRANS_A, TRANS_B, M, N, K, ALPHA, A, LDA, B, LDB, BETA, C, LDC, TILE_M, TILE_N, BATCH,
- STRIDE_A, STRIDE_B, STRIDE_C) = (8 * int(column) for column in Gemm)  # fmt: skip
+ STRIDE_A, STRIDE_B, STRIDE_C, GROUP, GROUP_A, GROUP_B) = (
+    8 * int(column) for column in Gemm
+)  # fmt: skip
 
 BLOCK_BYTES, BLOCK_ROWS, MASKS = host_block()
 LANES, HALF_BLOCK = BLOCK_BYTES // 4, BLOCK_ROWS // 2
@@ -120,19 +122,25 @@ def apply(
 
 def tile(pool: Any, row: Any, chunk: Any) -> None:
     """Tile number `chunk`: rows and columns of C in one product of the batch."""
-    batch, i, j = 0, 0, 0
+    batch, group, i, j = 0, 0, 0, 0
     if chunk > 0:
         across = tiles_along(row, N, TILE_N)
         each = across * tiles_along(row, M, TILE_M)
         batch = chunk // each
         i = (chunk % each) // across * tile_size(row, M, TILE_M)
         j = (chunk % each) % across * tile_size(row, N, TILE_N)
+    number, together = batch, load_word(row + GROUP)
+    if together > 0:
+        group = batch // together
+        batch = batch % together
     lda, ldb, ldc = load_word(row + LDA), load_word(row + LDB), load_word(row + LDC)
     width = 4 if load_word(row + DTYPE) == 0 else 8
     flip_a, flip_b = load_word(row + TRANS_A), load_word(row + TRANS_B)
-    a = batch * load_word(row + STRIDE_A) + (i if flip_a != 0 else i * lda)
-    b = batch * load_word(row + STRIDE_B) + (j * ldb if flip_b != 0 else j)
-    c = batch * load_word(row + STRIDE_C) + i * ldc + j
+    a = group * load_word(row + GROUP_A) + batch * load_word(row + STRIDE_A)
+    b = group * load_word(row + GROUP_B) + batch * load_word(row + STRIDE_B)
+    a += i if flip_a != 0 else i * lda
+    b += j * ldb if flip_b != 0 else j
+    c = number * load_word(row + STRIDE_C) + i * ldc + j
     a = load_word(row + A) + width * a
     b = load_word(row + B) + width * b
     c = load_word(row + C) + width * c

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.ops.philox import random_words
+from graphc.ops.philox import WORD_NAMES, random_words
 from graphc.target import vmath
 from graphc.target.arithmetic import NUMPY_MACHINES, Value, silent
 from graphc.target.linear_solve import lu_factor_columns, lu_solve_columns
@@ -138,16 +138,45 @@ def divide(a: Value, b: Value) -> Value:
     return np.divide(a, b)
 
 
-@silent
-def floor_divide(a: Value, b: Value) -> Value:
-    """The quotient rounded down; an integer over 0 is 0."""
-    return np.floor_divide(a, b)
+def _division(name: str, text: Callable[..., Value]) -> Callable[..., Value]:
+    floats, integers = _elementary(name, text), silent(getattr(np, name))
+
+    def function(a: Value, b: Value) -> Value:
+        return (floats if isinstance(a, float | np.floating) else integers)(a, b)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"{text.__doc__} An integer by 0 gives 0."
+    return function
 
 
-@silent
-def remainder(a: Value, b: Value) -> Value:
-    """a - b * floor_divide(a, b), of the sign of b; an integer modulo 0 is 0."""
-    return np.remainder(a, b)
+def bitwise_and(a: Value, b: Value) -> Value:
+    """The bits that both integers have."""
+    return np.bitwise_and(a, b)
+
+
+def bitwise_or(a: Value, b: Value) -> Value:
+    """The bits that one of two integers has."""
+    return np.bitwise_or(a, b)
+
+
+def bitwise_xor(a: Value, b: Value) -> Value:
+    """The bits in which two integers differ."""
+    return np.bitwise_xor(a, b)
+
+
+def bitwise_invert(x: Value) -> Value:
+    """The bits that an integer has not."""
+    return np.invert(x)
+
+
+def bitwise_left_shift(a: Value, b: Value) -> Value:
+    """The bits of a moved b places up; 0 for a b outside the width."""
+    return np.left_shift(a, b)
+
+
+def bitwise_right_shift(a: Value, b: Value) -> Value:
+    """The bits of a moved b places down; its sign for a b outside the width."""
+    return np.right_shift(a, b)
 
 
 def logical_and(a: Value, b: Value) -> Value:
@@ -233,9 +262,16 @@ def isfinite(x: Value) -> Value:
     return np.isfinite(x)
 
 
-def random_bits(key: int, use: int, step: int, index: int) -> np.uint32:
-    """32 random bits, a function of four integers of 64 bits (Philox-4x32-10)."""
-    return np.uint32(random_words(int(key), int(use), int(step), int(index)))
+def _random_bits(word: int) -> Callable[[int, int, int, int], np.uint32]:
+    def random_bits(key: int, use: int, step: int, index: int) -> np.uint32:
+        return np.uint32(random_words(int(key), int(use), int(step), int(index), word))
+
+    random_bits.__name__ = random_bits.__qualname__ = WORD_NAMES[word]
+    random_bits.__doc__ = (
+        f"32 random bits, word {word} of four, a function of four integers of 64 bits "
+        f"(Philox-4x32-10)."
+    )
+    return random_bits
 
 
 def lu_factor(n: int, matrix: Pointer, pivots: Pointer) -> int:
@@ -272,16 +308,19 @@ PRIMITIVES: dict[str, Callable[..., Any]] = {
     **{f"{name}_pointer": _pointer(name) for name in _BUFFERS},
     **{name: _cast("boolean" if name == "bool" else name) for name in _BUFFERS[1:]},
     "boolean": _cast("boolean"),
+    **{name: _random_bits(word) for word, name in enumerate(WORD_NAMES)},
     **{name: _elementary(name, text) for name, text in vmath.UNARY.items()},
     **{name: _elementary(name, text) for name, text in vmath.BINARY.items()},
+    **{name: _division(name, text) for name, text in vmath.DIVISION.items()},
     **{
         function.__name__: function
         for function in (
             integer, float32_value, float64_value, context_word, fail, fail_index,
-            divide, floor_divide, remainder, logical_and, logical_or, logical_not, select,
+            bitwise_and, bitwise_or, bitwise_xor, bitwise_invert, bitwise_left_shift,
+            bitwise_right_shift, divide, logical_and, logical_or, logical_not, select,
             maximum, minimum, maximum_reassociating, minimum_reassociating,
             add_reassociating, multiply_reassociating, absolute, sign, floor, ceil, isnan, isfinite,
-            random_bits, lu_factor, lu_solve,
+            lu_factor, lu_solve,
         )
     },
 }  # fmt: skip

@@ -15,23 +15,34 @@ import numpy as np
 from graphc import config
 from graphc.ir.dim import Dim, Size, product
 from graphc.ir.dim import evaluate as evaluate_dim
-from graphc.ir.node import Node
 from graphc.loops.work import work as work_of
 from graphc.ops.evaluate import evaluate_static
 from graphc.ops.source import constant_value
-from graphc.schedule.arguments import CheckNote
+from graphc.schedule.analysis import BATCH_STRIDES
 from graphc.schedule.buffer import (
     ARENA,
     CARRIED,
     CONSTANT,
     INPUT,
     Buffer,
+    Life,
     View,
     batch_axes,
+    batch_runs,
     matrix_layout,
 )
-from graphc.schedule.memory import Life, MemoryPlan, plan
-from graphc.schedule.schedule import Copy, KernelCall, Product, Routine, Schedule, ScheduledStep
+from graphc.schedule.memory import MemoryPlan, plan
+from graphc.schedule.note import CheckNote, RoutineNote
+from graphc.schedule.schedule import (
+    Control,
+    Copy,
+    KernelCall,
+    Product,
+    Routine,
+    Schedule,
+    ScheduledStep,
+    parts_of,
+)
 from graphc.schedule.verify import verify_plan
 from graphc.target.blas import gemm_tiles
 from graphc.target.instructions import COLUMNS, Gemm, Opcode, float_bits
@@ -50,8 +61,7 @@ MAXIMUM_CHUNKS = 64
 class Failed:
     """What a status code of a run means."""
 
-    node: Node
-    length: Dim | None  # the length that an index exceeded; None for a routine's own failure
+    note: CheckNote
     sizes: Mapping[str, int]
 
 
@@ -87,6 +97,23 @@ class Cells:
         return int(self.array.ctypes.data) + 8 * index
 
 
+class Registers:
+    """The registers of a program: those of inputs and outputs, then those of its loops."""
+
+    def __init__(self, array: np.ndarray, used: int) -> None:
+        self.array, self._used = array, used
+
+    def take(self) -> int:
+        """The index of a new register."""
+        self._used += 1
+        assert self._used <= self.array.size
+        return self._used - 1
+
+    def address(self, index: int) -> int:
+        """The address of a register."""
+        return int(self.array.ctypes.data) + 8 * index
+
+
 class Binder:
     """Binds a schedule to sizes. `kernel(source step)` gives the address or handle of a step's
     kernel."""
@@ -108,20 +135,35 @@ class Binder:
         """A dimension's value."""
         return evaluate_dim(dim, self.sizes)
 
-    def bind(self, arena: int, table: np.ndarray, first_row: int, cells: Cells) -> Segment:
-        """Fill rows of `table` from `first_row` on."""
+    def bind(
+        self, arena: int, table: np.ndarray, first_row: int, cells: Cells, registers: Registers
+    ) -> Segment:
+        """Fill rows of `table` from `first_row` on; `row` is then the next free one."""
         self.arena, self.cells, self.segment = arena, cells, Segment()
-        self.table, self.row = table, first_row
+        self.table, self.row, self.registers = table, first_row, registers
+        self.bind_steps()
+        return self.segment
+
+    def bind_steps(self) -> None:
+        """The rows of every step; `starts` holds their first rows, and the one after all."""
+        self.starts: list[int] = []
         for step in self.schedule.steps:
+            self.starts.append(self.row)
             if isinstance(step, KernelCall):
                 self._kernel(step)
             elif isinstance(step, Product):
                 self._product(step)
             elif isinstance(step, Routine):
                 self._routine(step)
+            elif isinstance(step, Control):
+                self._control(step)
             else:
                 self._copy(step)
-        return self.segment
+        self.starts.append(self.row)
+
+    def _control(self, step: Control) -> None:
+        """Loops and branches: see `target.control`, whose binders contain this one's like."""
+        raise NotImplementedError
 
     # ---- addresses
 
@@ -149,10 +191,10 @@ class Binder:
         self.segment.holds.append(array)
         return array
 
-    def _view(self, view: View, cell: int) -> int:
-        return self._address(
-            view.buffer, cell, self.value(view.offset) * view.buffer.dtype.itemsize
-        )
+    def _view(self, view: View, cell: int, offset: int = 0) -> int:
+        """The address of a view, `offset` bytes on."""
+        start = self.value(view.offset) * view.buffer.dtype.itemsize
+        return self._address(view.buffer, cell, start + offset)
 
     # ---- instructions
 
@@ -182,7 +224,19 @@ class Binder:
         scalars = [self._scalar(dtype, value) for dtype, value in lowered.scalars]
         argv = self._call(lowered.buffers, scalars)
         extent, work = self.value(lowered.extent), self.value(lowered.row_work)
-        grain = chunk(extent, work, work_of(lowered.kernel.body))
+        visit = work_of(lowered.kernel.body)
+        self._run(step, extent, work, argv, visit, lowered.least)
+
+    def _run(
+        self,
+        step: ScheduledStep,
+        extent: int,
+        row_work: int,
+        argv: int,
+        visit_work: int = COPY_WORK,
+        least: int = 1,
+    ) -> None:
+        grain = -(-chunk(extent, row_work, visit_work) // least) * least
         if grain >= extent:
             self._emit(Opcode.KERNEL, self.handles[step], 0, extent, argv)
         else:
@@ -190,22 +244,24 @@ class Binder:
 
     def _scalar(self, dtype: str, value: Any) -> int:
         if isinstance(value, CheckNote):
-            return self._code(value.node, value.length)
+            return self._code(value)
         number = self.value(value) if isinstance(value, int | Size) else value
         if dtype in ("float32", "float64"):
             return float_bits(float(number))
         return int(number)
 
-    def _code(self, node: Node, length: Dim | None) -> int:
+    def _code(self, note: CheckNote) -> int:
         code = len(self.codes) + 1
-        self.codes[code] = Failed(node, length, self.sizes)
+        self.codes[code] = Failed(note, self.sizes)
         return code
 
     def _product(self, step: Product) -> None:
         a, b, c = step.a, step.b, step.c
-        a_layout, b_layout = matrix_layout(a), matrix_layout(b)
+        a_layout, b_layout = matrix_layout(a, BATCH_STRIDES), matrix_layout(b, BATCH_STRIDES)
+        c_layout = matrix_layout(c)
         assert a_layout is not None
         assert b_layout is not None
+        assert c_layout is not None
         m, k, n = map(self.value, (a.shape[-2], a.shape[-1], c.shape[-1]))
         batch = self.value(product(c.shape[:-2]))
         scale = 1.0 if step.scale is None else evaluate_static(step.scale, self.sizes)
@@ -220,16 +276,24 @@ class Binder:
         row[Gemm.ALPHA], row[Gemm.BETA] = float_bits(scale), float_bits(float(step.accumulate))
         row[Gemm.LDA] = max(self.value(a_layout[1]), 1)
         row[Gemm.LDB] = max(self.value(b_layout[1]), 1)
-        row[Gemm.LDC] = max(n, 1)
+        row[Gemm.LDC] = max(self.value(c_layout[1]), 1)
         row[Gemm.TILE_M], row[Gemm.TILE_N] = gemm_tiles(m, n, k, dtype, max(batch, 1), a_layout[0])
         row[Gemm.BATCH] = batch
-        row[Gemm.STRIDE_A] = self._batch_stride(a)
-        row[Gemm.STRIDE_B] = self._batch_stride(b)
-        row[Gemm.STRIDE_C] = m * n
+        row[Gemm.STRIDE_C] = self._batch_stride(c)
+        self._batches(row, a, b)
         base = self._row_address(self.row)
         for column, view in ((Gemm.A, a), (Gemm.B, b), (Gemm.C, c)):
             row[column] = self._view(view, base + 8 * column)
         self._emit(*row)
+
+    def _batches(self, row: list[int], a: View, b: View) -> None:
+        """Where the matrices of a batch lie: inside a group of them, and from group to group."""
+        runs = batch_runs((a, b))
+        for name, view in (("A", a), ("B", b)):
+            strides = [self.value(view.strides[run[-1]]) for run in runs] or [0]
+            row[Gemm[f"STRIDE_{name}"]], row[Gemm[f"GROUP_{name}"]] = strides[-1], strides[0]
+        if len(runs) > 1:
+            row[Gemm.GROUP] = self.value(product(tuple(a.shape[axis] for axis in runs[-1])))
 
     def _batch_stride(self, view: View) -> int:
         """The distance between matrices; the batch axes before the last must follow from it."""
@@ -237,17 +301,13 @@ class Binder:
         return self.value(view.strides[axes[-1]]) if axes else 0
 
     def _routine(self, step: Routine) -> None:
-        sizes = [self.value(dim) for dim in step.operands[0].shape[:1]]
+        op, node = step.op, step.nodes[0]
         buffers: list[Buffer | View] = [*step.operands, *step.results, *step.scratch]
-        scalars = sizes
-        if step.name == "solve":
-            scalars = [
-                *sizes,
-                self.value(step.operands[1].shape[1]),
-                self._code(step.nodes[0], None),
-            ]
+        scalars = [self.value(dim) for dim in op.sizes(node)]
+        if op.fails:
+            scalars.append(self._code(RoutineNote(node)))
         argv = self._call(buffers, scalars)
-        self._emit(Opcode.KERNEL, self.handles[step], 0, 1, argv)
+        self._run(step, self.value(op.rows(node)), self.value(op.row_work(node)), argv)
 
     def _copy(self, step: Copy) -> None:
         size = self.value(step.target.elements) * step.target.dtype.itemsize
@@ -278,10 +338,11 @@ def chunk(extent: int, row_work: int, visit_work: int = COPY_WORK) -> int:
 
 def argument_cells(schedule: Schedule) -> int:
     """The argument cells that a program of this schedule takes."""
-    total = 0
+    total = sum(argument_cells(part.schedule) for part in parts_of(schedule))
     for step in schedule.steps:
         if isinstance(step, KernelCall):
             total += len(step.lowered.buffers) + len(step.lowered.scalars)
         elif isinstance(step, Routine):
-            total += len(step.operands) + len(step.results) + len(step.scratch) + 3
+            buffers = len(step.operands) + len(step.results) + len(step.scratch)
+            total += buffers + len(step.op.sizes(step.nodes[0])) + step.op.fails
     return total

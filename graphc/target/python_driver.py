@@ -175,7 +175,9 @@ def _matrix(address: int, rows: int, columns: int, leading: int, dtype: Any) -> 
 def _operand(row: list[int], batch: int, shape: tuple[int, int], name: str) -> NDArray[Any]:
     """op(A) or op(B) of one product of the batch."""
     dtype = np.dtype(np.float64 if row[Gemm.DTYPE] else np.float32)
-    address = row[Gemm[name]] + batch * row[Gemm[f"STRIDE_{name}"]] * dtype.itemsize
+    group, place = divmod(batch, row[Gemm.GROUP]) if row[Gemm.GROUP] else (0, batch)
+    apart = group * row[Gemm[f"GROUP_{name}"]] + place * row[Gemm[f"STRIDE_{name}"]]
+    address = row[Gemm[name]] + apart * dtype.itemsize
     if row[Gemm[f"TRANS_{name}"]]:
         return _matrix(address, shape[1], shape[0], row[Gemm[f"LD{name}"]], dtype).T
     return _matrix(address, *shape, row[Gemm[f"LD{name}"]], dtype)

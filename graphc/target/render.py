@@ -22,12 +22,13 @@ from graphc.loops.ir import (
     Store,
     Variable,
 )
+from graphc.ops.philox import WORD_NAMES
 
 # How tightly Python binds: a looser operand is put in parentheses.
 _INFIX = {
     "add": ("+", 2), "subtract": ("-", 2), "multiply": ("*", 3), "less": ("<", 1),
     "less_equal": ("<=", 1),
-    "shift_right": (">>", 2), "greater": (">", 1), "greater_equal": (">=", 1), "equal": ("==", 1),
+    "greater": (">", 1), "greater_equal": (">=", 1), "equal": ("==", 1),
     "not_equal": ("!=", 1),
 }  # fmt: skip
 _CALLS = {"where": "select", "abs": "absolute", "negative": "negative"}
@@ -124,6 +125,8 @@ class _Renderer:
                 self._line(
                     depth, f"{accumulator.name}_index = {self.call('int64')}(0)", accumulator.origin
                 )
+        for carry in loop.carries:
+            self._line(depth, f"{carry.name} = {self.text(carry.initial)}", carry.origin)
         if loop.axis.kind == PARALLEL:
             bounds = "lo, hi"
         else:
@@ -137,11 +140,12 @@ class _Renderer:
         self._block(loop.body, depth + 1)
         for accumulator in loop.accumulators:
             self._combine(accumulator, depth + 1)
+        for carry in loop.carries:
+            self._line(depth + 1, f"{carry.name} = {self.text(carry.value)}", carry.origin)
 
     def _combine(self, accumulator: Accumulator, depth: int) -> None:
         name, value = accumulator.name, self.text(accumulator.value)
         if accumulator.index is None:
-            combine = _COMBINE[accumulator.combine]
             if accumulator.dtype not in ("float32", "float64"):
                 text = self.text(
                     Apply(
@@ -151,7 +155,7 @@ class _Renderer:
                     )
                 )
             else:
-                text = f"{self.call(combine)}({name}, {value})"
+                text = f"{self.call(_COMBINE[accumulator.combine])}({name}, {value})"
             self._line(depth, f"{name} = {text}", accumulator.origin)
             return
         self._arg_combine(accumulator, depth)
@@ -193,7 +197,7 @@ class _Renderer:
             return f"{self.buffer_names[value.buffer]}[{self.text(value.index)}]", _ATOM
         if isinstance(value, RandomBits):
             step = f"{self.call('context_word')}(context, 3)"
-            bits = self.call("random_bits")
+            bits = self.call(WORD_NAMES[value.word])
             seed, use, index = map(self.text, (value.seed, value.use, value.index))
             return f"{bits}({seed}, {use}, {step}, {index})", _ATOM
         return self._apply(value)

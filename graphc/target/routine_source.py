@@ -3,6 +3,11 @@ emitted ones."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from graphc.target.ordering_source import ORDERING
+from graphc.target.shuffling_source import SHUFFLING
+
 _SOLVE = """\
 from graphc.target.primitives import (
     {dtype}_pointer, fail, int32_pointer, integer, lu_factor, lu_solve,
@@ -104,9 +109,20 @@ def kernel(lo, hi, argv, context):
 SHUFFLE_USE = 2**62
 
 
+# The kernel of each routine operation, by its name: a text with places for the first operand's
+# dtype, or a function of it.
+_ROUTINES: dict[str, str | Callable[[str], str]] = {
+    "solve": _SOLVE,
+    "slogdet": _SLOGDET,
+    **ORDERING,
+    **SHUFFLING,
+}
+
+
 def routine_source(name: str, dtype: str) -> str:
     """The kernel of a routine operation for one element type."""
-    return {"solve": _SOLVE, "slogdet": _SLOGDET}[name].format(dtype=dtype)
+    known = _ROUTINES[name]
+    return known.format(dtype=dtype) if isinstance(known, str) else known(dtype)
 
 
 def gather_source(dtype: str) -> str:

@@ -1,15 +1,26 @@
-"""The elementary functions of kernels, each one text over `Arithmetic`, and how exact each is."""
+"""The elementary functions of kernels, each one text over `Arithmetic`.
+
+How exact each is, its operation states as `ulp`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from graphc.target import vmath_special
 from graphc.target.arithmetic import Arithmetic, Value
+from graphc.target.vmath_division import floor_divide, fmod, remainder
 from graphc.target.vmath_error_function import erf
 from graphc.target.vmath_exponential import exp, expm1, sigmoid, softplus, tanh
+from graphc.target.vmath_hyperbolic import acosh, asinh, atanh, cosh, sinh
+from graphc.target.vmath_inverse_trigonometric import acos, asin, atan, atan2
 from graphc.target.vmath_logarithm import log, log1p
+from graphc.target.vmath_logarithm_bases import exp2, log2, log10
+from graphc.target.vmath_logarithmic_forms import logaddexp, logit, xlogy
 from graphc.target.vmath_power import power
-from graphc.target.vmath_trigonometric import cos, sin
+from graphc.target.vmath_roots import cbrt, hypot
+from graphc.target.vmath_steps import heaviside, round_half_even, softsign, truncate
+from graphc.target.vmath_trigonometric import cos, sin, sinc, tan
 
 
 def square_root(m: Arithmetic, x: Value) -> Value:
@@ -18,37 +29,51 @@ def square_root(m: Arithmetic, x: Value) -> Value:
 
 
 UNARY: dict[str, Callable[[Arithmetic, Value], Value]] = {
+    "acos": acos,
+    "acosh": acosh,
+    "asin": asin,
+    "asinh": asinh,
+    "atan": atan,
+    "atanh": atanh,
+    "cbrt": cbrt,
     "cos": cos,
+    "cosh": cosh,
     "erf": erf,
     "exp": exp,
+    "exp2": exp2,
     "expm1": expm1,
     "log": log,
+    "log10": log10,
     "log1p": log1p,
+    "log2": log2,
+    "logit": logit,
+    "round": round_half_even,
     "sigmoid": sigmoid,
     "sin": sin,
+    "sinc": sinc,
+    "sinh": sinh,
     "softplus": softplus,
+    "softsign": softsign,
     "sqrt": square_root,
+    "tan": tan,
     "tanh": tanh,
+    "trunc": truncate,
+    **vmath_special.UNARY,
 }
 
-BINARY: dict[str, Callable[[Arithmetic, Value, Value], Value]] = {"power": power}
-
-ULP: dict[str, dict[int, float]] = {
-    "cos": {32: 1.6, 64: 0.9},
-    "erf": {32: 1.2, 64: 1.6},
-    "exp": {32: 1.0, 64: 1.0},
-    "expm1": {32: 1.6, 64: 2.0},
-    "log": {32: 0.9, 64: 0.9},
-    "log1p": {32: 0.9, 64: 0.9},
-    "power": {32: 0.6, 64: 1.4},
-    "sigmoid": {32: 2.0, 64: 2.0},
-    "sin": {32: 1.6, 64: 0.9},
-    "softplus": {32: 1.8, 64: 1.8},
-    "sqrt": {32: 0.5, 64: 0.5},
-    "tanh": {32: 1.5, 64: 2.8},
+BINARY: dict[str, Callable[[Arithmetic, Value, Value], Value]] = {
+    "atan2": atan2,
+    "heaviside": heaviside,
+    "hypot": hypot,
+    "logaddexp": logaddexp,
+    "power": power,
+    "xlogy": xlogy,
+    **vmath_special.BINARY,
 }
-"""The largest error of each function by the width of its float, in units in the last place.
 
-With a fused multiply-add. float32: of every argument (of some millions for power); float64: of some
-millions of random and hard arguments. Two roundings in place of one cost at most one unit more.
-"""
+# These take integers too, which every target divides in its own way.
+DIVISION: dict[str, Callable[[Arithmetic, Value, Value], Value]] = {
+    "floor_divide": floor_divide,
+    "fmod": fmod,
+    "remainder": remainder,
+}

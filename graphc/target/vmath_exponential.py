@@ -73,6 +73,11 @@ def _exp_of_rest(m: Arithmetic, r: Value, tail: Sequence[float]) -> Value:
 def exp(m: Arithmetic, x: Value) -> Value:
     """e**x. exp(-inf) = 0; subnormal results are rounded once."""
     r, pattern = _reduce(m, _clamp(m, x, *EXP_RANGE[m.width]))
+    return exp_of_rest_scaled(m, r, pattern)
+
+
+def exp_of_rest_scaled(m: Arithmetic, r: Value, pattern: Value) -> Value:
+    """2**n e**r for abs(r) <= ln(2) / 2 and n in the low bits of `pattern`."""
     return scale(m, _exp_of_rest(m, r, EXP_TAIL[m.width]), pattern)
 
 
@@ -92,7 +97,7 @@ def exp_of_sum(m: Arithmetic, x: Value, low: Value) -> Value:
     r, pattern = _reduce(m, _clamp(m, x, lowest, highest))
     # Outside, the result is 0 or infinite, and `low` may be anything.
     r = r + m.select(inside, low, m.constant(0.0))
-    return scale(m, _exp_of_rest(m, r, EXP_TAIL[m.width]), pattern)
+    return exp_of_rest_scaled(m, r, pattern)
 
 
 def expm1(m: Arithmetic, x: Value) -> Value:

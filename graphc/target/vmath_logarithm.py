@@ -80,7 +80,7 @@ def log(m: Arithmetic, x: Value) -> Value:
     k, mantissa = split_exponent(m, lifted)
     k = m.select(tiny, k - float(layout.mantissa_bits), k)
     result = _combine(m, k, mantissa - 1.0, m.constant(0.0))
-    return _edges(m, x, x, result)
+    return edges(m, x, x, result)
 
 
 def log1p(m: Arithmetic, x: Value) -> Value:
@@ -98,7 +98,7 @@ def log1p(m: Arithmetic, x: Value) -> Value:
     result = _combine(m, k, f, m.select(unscaled, m.constant(0.0), lost))
     # Below the smallest normal number the terms of the series would lose the sign of -0.
     result = m.select(m.absolute(x) < FORMATS[m.width].smallest_normal, x, result)
-    return _edges(m, x, total, result)
+    return edges(m, x, total, result)
 
 
 def log_of_one_plus_fraction(m: Arithmetic, x: Value) -> Value:
@@ -109,7 +109,7 @@ def log_of_one_plus_fraction(m: Arithmetic, x: Value) -> Value:
     return _combine(m, k, f, m.constant(0.0))
 
 
-def _edges(m: Arithmetic, x: Value, total: Value, result: Value) -> Value:
+def edges(m: Arithmetic, x: Value, total: Value, result: Value) -> Value:
     """`result`, replaced where `total`, the logarithm's argument, is 0, negative or not finite."""
     result = m.select(total == 0.0, m.constant(-math.inf), result)
     result = m.select(total < 0.0, m.constant(math.nan), result)

@@ -88,7 +88,7 @@ def _power_double(m: Arithmetic, size: Value, b: Value) -> Value:
     tiny = size < layout.smallest_normal
     k, mantissa = split_exponent(m, m.select(tiny, size * 2.0**52, size))
     k = m.select(tiny, k - 52.0, k)
-    high, low = _logarithm(m, mantissa - 1.0)
+    high, low = log_of_one_plus(m, mantissa - 1.0)
     scaled = k * LN2_HIGH
     total = scaled + high
     low = m.multiply_add(k, m.constant(LN2_LOW), ((scaled - total) + high) + low)
@@ -97,7 +97,7 @@ def _power_double(m: Arithmetic, size: Value, b: Value) -> Value:
     return exp_of_sum(m, exponent, rest)
 
 
-def _logarithm(m: Arithmetic, f: Value) -> tuple[Value, Value]:
+def log_of_one_plus(m: Arithmetic, f: Value) -> tuple[Value, Value]:
     """log(1 + f) as a sum of two floats."""
     s, s_low = _ratio(m, f)
     z, z_low = m.multiply_exactly(s, s)
@@ -105,10 +105,10 @@ def _logarithm(m: Arithmetic, f: Value) -> tuple[Value, Value]:
     tail = z * m.polynomial(z, LONG)
     factor = tail + TWO_THIRDS
     factor_low = ((TWO_THIRDS - factor) + tail) + TWO_THIRDS_LOW
-    term, term_low = _product(m, (z, z_low), (factor, factor_low))
+    term, term_low = product_of_sums(m, (z, z_low), (factor, factor_low))
     sum_high = term + 2.0
     sum_low = ((2.0 - sum_high) + term) + term_low
-    return _product(m, (s, s_low), (sum_high, sum_low))
+    return product_of_sums(m, (s, s_low), (sum_high, sum_low))
 
 
 def _ratio(m: Arithmetic, f: Value) -> tuple[Value, Value]:
@@ -120,6 +120,9 @@ def _ratio(m: Arithmetic, f: Value) -> tuple[Value, Value]:
     return s, (((f - product) - error) - s * total_low) / total
 
 
-def _product(m: Arithmetic, a: tuple[Value, Value], b: tuple[Value, Value]) -> tuple[Value, Value]:
+def product_of_sums(
+    m: Arithmetic, a: tuple[Value, Value], b: tuple[Value, Value]
+) -> tuple[Value, Value]:
+    """The product of two sums of two floats, as a sum of two floats."""
     high, low = m.multiply_exactly(a[0], b[0])
     return high, m.multiply_add(a[0], b[1], m.multiply_add(a[1], b[0], low))

@@ -137,4 +137,3 @@ def _replace_file(path: Path, parts: Iterable[bytes | memoryview]) -> None:
         replace_file(path, parts)
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be written: {error.strerror or error}") from error
-

@@ -15,6 +15,7 @@ from graphc.ir.dim import Size
 from graphc.ir.node import Node
 from graphc.ops import layout
 from tests.random_graphs.builder import MARGIN, Action, GraphBuilder, Rejected
+from tests.random_graphs.joining import join, stack, surround
 
 Made = tuple[Node, bool]
 
@@ -343,7 +344,7 @@ def softmaxes(b: GraphBuilder) -> Made:
 
 def routine(b: GraphBuilder) -> list[Made]:
     x = b.shaped(b.float_node(), (3, 3))
-    a = gx.tanh(x) + 4 * gx.eye(3, b.dtype)
+    a = gx.tanh(x) + 4 * gx.eye(3, dtype=b.dtype)
     if b.pick.random() < 0.5:
         sign, logarithm = gx.slogdet(a)
         return [(sign, False), (logarithm, False)]
@@ -397,5 +398,5 @@ ACTIONS: tuple[tuple[Action, float], ...] = (
     (unary, 5), (binary, 6), (with_number, 3), (compare, 1), (logic, 0.5), (choose, 1.5),
     (convert, 1.5), (reduce, 5), (layout_step, 5), (matmul, 2), (chain, 0.7), (indexing, 2),
     (softmaxes, 1.5), (routine, 0.5), (algebra, 1.5), (draw, 0.4), (dropout, 0.4), (normalize, 1),
-    (leaf, 1.5), (constant, 0.5), (index_ramp, 0.3),
+    (leaf, 1.5), (constant, 0.5), (index_ramp, 0.3), (join, 2), (stack, 0.7), (surround, 0.7),
 )  # fmt: skip

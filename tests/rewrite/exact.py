@@ -15,6 +15,7 @@ import numpy as np
 from graphc.ir.node import Node
 from graphc.ops.elementwise import ElementwiseOp, cast_op
 from graphc.ops.evaluate import bind_sizes, resolve
+from graphc.ops.indices import numpy_key
 from graphc.ops.source import constant_op, input_op, size_op
 
 DIGITS = 60
@@ -33,6 +34,7 @@ class Exact:
     """SymPy's names, on single mpmath numbers."""
 
     exp, log, sqrt, sin, cos = mpmath.exp, mpmath.log, mpmath.sqrt, mpmath.sin, mpmath.cos
+    sinh, cosh, erfc = mpmath.sinh, mpmath.cosh, mpmath.erfc
     tanh, erf, sign, floor, Abs = mpmath.tanh, mpmath.erf, mpmath.sign, mpmath.floor, abs
     Max, Min = staticmethod(_extreme(max)), staticmethod(_extreme(min))
     Piecewise = staticmethod(_piecewise)
@@ -88,8 +90,8 @@ def _compute(node: Node, known: dict[Node, np.ndarray], sizes: Mapping[str, int]
     if node.op.name == "one_hot":
         return _lift(node.op.reference({**attrs, "dtype": node.dtype}, *arrays))
     if node.op.name == "scatter_add":
-        result = np.full((attrs["length"], *arrays[0].shape[arrays[1].ndim :]), mpmath.mpf(0))
-        np.add.at(result, arrays[1], arrays[0])
+        result = np.full(attrs["shape"], mpmath.mpf(0))
+        np.add.at(result, numpy_key(attrs, "scatter_add", result.shape, arrays[1:]), arrays[0])
         return result
     return node.op.reference(attrs, *arrays)
 

@@ -20,6 +20,7 @@ from graphc.ir.node import Node
 from graphc.ops import scalar
 from graphc.ops.elementwise import not_zero
 from graphc.ops.source import size
+from graphc.rewrite.logarithm import log1mexp
 
 FOLDER = Path(__file__).resolve().parent.parent / "rewrites"
 FUNCTIONS = (
@@ -28,12 +29,14 @@ FUNCTIONS = (
     "logical_not", "isfinite", "isnan", "equal", "not_equal", "cast", "transpose", "reshape",
     "broadcast_to", "sum", "mean", "max", "argmax", "one_hot", "pick", "take", "scatter_add",
     "matmul", "softmax", "log_softmax", "logsumexp", "softmax_cross_entropy",
-    "sigmoid_cross_entropy", "const",
+    "sigmoid_cross_entropy", "const", "logaddexp", "sinh", "cosh", "logit", "reciprocal", "rsqrt",
+    "concat", "prod", "min", "any", "all", "diag", "eye", "sign", "exp2",
+    "erfc", "erfcx", "log_erfc", "ndtr", "log_ndtr",
 )  # fmt: skip
 OPERATORS: dict[type, Any] = {
     ast.Add: gx.add, ast.Sub: gx.subtract, ast.Mult: gx.multiply, ast.Div: gx.divide,
     ast.Pow: gx.power, ast.MatMult: gx.matmul, ast.Gt: gx.greater, ast.Lt: gx.less,
-    ast.Eq: gx.equal, ast.NotEq: gx.not_equal,
+    ast.Eq: gx.equal, ast.NotEq: gx.not_equal, ast.GtE: gx.greater_equal, ast.LtE: gx.less_equal,
 }  # fmt: skip
 
 
@@ -49,7 +52,7 @@ class Pair:
 
 @cache
 def names() -> dict[str, Node]:
-    """What the expressions are over: matrices x, y, z; rows and columns; scalars r, s; labels t."""
+    """What the expressions are over: matrices, rows, columns, scalars and labels."""
     known = {name: gx.input(name, ("n", 4)) for name in ("x", "y", "z")}
     known |= {name: gx.input(name, ("n",)) for name in ("u", "v")}
     known |= {name: gx.input(name, ()) for name in ("r", "s")}
@@ -60,6 +63,9 @@ def names() -> dict[str, Node]:
         "i": gx.input("i", ("n", 4), dtype="int32"),
     }
     known |= {name: gx.input(name, ("n", 4), dtype="bool") for name in ("c", "d")}
+    known |= {"C": gx.input("C", (4, 4)), "D": gx.input("D", (4, 4)), "E": gx.input("E", (2, 4))}
+    known |= {"F": gx.input("F", (4, 2)), "G": gx.input("G", (3, "n"))}
+    known |= {"w": gx.input("w", (64, 2)), "nan": gx.const(float("nan"), "float32")}
     return known | {
         "n": size("n", "float32"),
         "n4": size(4 * gx.input("_", ("n",)).shape[0], "float32"),
@@ -77,6 +83,10 @@ def _node(tree: ast.expr) -> Any:
         return tree.value
     if isinstance(tree, ast.Tuple):
         return tuple(_node(item) for item in tree.elts)
+    if isinstance(tree, ast.List) and not all(map(_is_number, tree.elts)):
+        return [_node(item) for item in tree.elts]
+    if isinstance(tree, ast.Subscript):
+        return _node(tree.value)[_key(tree.slice)]
     if isinstance(tree, ast.List):
         return np.array([_node(item) for item in tree.elts], dtype=np.float32)
     if isinstance(tree, ast.Name):
@@ -96,9 +106,25 @@ def _node(tree: ast.expr) -> Any:
     raise ValueError(f"the language of the pairs has no {ast.dump(tree)}")
 
 
+def _is_number(tree: ast.expr) -> bool:
+    return isinstance(tree, ast.Constant | ast.UnaryOp)
+
+
+def _key(tree: ast.expr) -> Any:
+    """What stands in brackets: numbers, slices and None."""
+    if isinstance(tree, ast.Tuple):
+        return tuple(map(_key, tree.elts))
+    if isinstance(tree, ast.Slice):
+        parts = (tree.lower, tree.upper, tree.step)
+        return slice(*(None if part is None else _node(part) for part in parts))
+    return _node(tree)
+
+
 def _function(name: str) -> Any:
     if name == "not_zero":
         return not_zero
+    if name == "log1mexp":
+        return log1mexp
     if name == "power":
         return scalar.power
     if name not in FUNCTIONS:

@@ -92,6 +92,22 @@ STEPS: tuple[Callable[[Node, Node], Node], ...] = (
     lambda p, q: gx.sum(wide(p), axis=1, keepdims=True) * q, lambda p, q: p / gx.sigmoid(q),
     lambda p, _: gx.one_hot(T, 3, "float64") * p, lambda p, _: gx.relu(p), lambda p, _: gx.tanh(p),
     lambda p, _: gx.mean(wide(p), axis=0),
+    lambda p, q: gx.log(gx.exp(p) + gx.exp(q)), lambda p, q: gx.exp(p) / (gx.exp(p) + gx.exp(q)),
+    lambda p, _: gx.log(1.5 - gx.sigmoid(p)), lambda p, _: gx.log(gx.exp(gx.square(p)) - 0.5),
+    lambda p, _: (gx.exp(p) - gx.exp(-p)) / (gx.exp(p) + gx.exp(-p)),
+    lambda p, _: (gx.exp(2 * p) - 1) / (gx.exp(2 * p) + 1), lambda p, _: 0.5 * (1 + gx.tanh(p)),
+    lambda p, _: gx.log(1 - gx.exp(-gx.softplus(p))), lambda p, q: p - gx.log(gx.sigmoid(p - q)),
+    lambda p, _: 1 - gx.erf(p), lambda p, _: gx.log(1 + gx.erf(gx.tanh(p))),
+    lambda p, q: gx.where(p > q, gx.sqrt(p - q), 0.0), lambda p, q: gx.where(p > 0, gx.log(p), q),
+    lambda p, q: gx.where(p > 0, q, gx.where(p > 0, p, 2 * q)), lambda p, _: gx.maximum(0, 3 * p),
+    lambda p, _: gx.sqrt(gx.softplus(p)) ** 2, lambda p, _: p**3, lambda p, _: gx.softplus(p)**-0.5,
+    lambda p, _: gx.softplus(p) / gx.sqrt(gx.softplus(p)), lambda p, q: p / (2 + gx.cos(q)) / 3,
+    lambda p, q: p / (2 + gx.cos(q)) / (2 + gx.sin(p)), lambda p, _: gx.reciprocal(1 + gx.exp(p)),
+    lambda p, q: gx.concat([wide(p), wide(q)], axis=1)[:, 3:], lambda p, _: wide(p)[:, ::-1],
+    lambda p, q: gx.concat([wide(p)[:, :1], wide(q)[:, 1:]], axis=1),
+    lambda p, _: gx.max(gx.max(wide(p), axis=1, keepdims=True)), lambda p, q: wide(p) @ gx.diag(ROW),
+    lambda p, _: gx.sum(gx.mean(wide(p), axis=1)), lambda p, q: wide(p) @ (gx.eye(3) * gx.sum(q)),
+    lambda p, q: wide(p) @ gx.reshape(ROW, (3, 1)) @ gx.reshape(ROW, (1, 3)) * q,
 )  # fmt: skip
 
 

@@ -98,13 +98,14 @@ def test_elementary_functions_have_one_text(name: str, dtype: str) -> None:
 
 @fusing
 @pytest.mark.parametrize("dtype", FLOATS)
-def test_power_has_one_text(dtype: str) -> None:
-    """Protects power on all pairs of hard values and on ordinary ones."""
+@pytest.mark.parametrize("name", ["atan2", "heaviside", "hypot", "logaddexp", "power", "xlogy"])
+def test_functions_of_two_have_one_text(name: str, dtype: str) -> None:
+    """Protects functions of two on all pairs of hard values and on ordinary ones."""
     random = np.random.default_rng(2)
     a, b = every_pair(dtype)
     base, exponent = np.exp(random.uniform(-4, 4, 300)), random.uniform(-20, 20, 300)
     both_agree(
-        "power(a, b)",
+        f"{name}(a, b)",
         dtype,
         np.concatenate([a, base.astype(dtype)]),
         np.concatenate([b, exponent.astype(dtype)]),
@@ -123,12 +124,20 @@ def test_casts_agree(source: str, target: str) -> None:
     "name",
     [
         "maximum", "minimum", "maximum_reassociating", "minimum_reassociating",
-        "floor_divide", "remainder",
+        "floor_divide", "remainder", "fmod",
     ],
 )  # fmt: skip
 def test_arithmetic_of_two_agrees(name: str, dtype: str) -> None:
     """Protects NaN, zeros of both signs, division by 0 and the smallest integer over -1."""
     both_agree(f"{name}(a, b)", dtype, *every_pair(dtype))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "uint32", "int64"])
+@pytest.mark.parametrize("name", ["and", "or", "xor", "left_shift", "right_shift"])
+def test_bits_agree(name: str, dtype: str) -> None:
+    """Protects the bits of integers, and shifts by more than the width or below 0."""
+    both_agree(f"bitwise_{name}(a, b)", dtype, *every_pair(dtype))
+    both_agree("bitwise_invert(a)", dtype, values(dtype))
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
@@ -187,10 +196,10 @@ def called(code: str) -> set[str]:
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("name", sorted({**vmath.UNARY, **vmath.BINARY}))
+@pytest.mark.parametrize("name", sorted({**vmath.UNARY, **vmath.BINARY, **vmath.DIVISION}))
 def test_elementary_functions_are_vectorised(name: str, dtype: str) -> None:
     """Protects the speed of every function: vectors, and no call of a library."""
-    both = name in vmath.BINARY
+    both = name not in vmath.UNARY
     code = machine_code(
         elementwise(f"{name}({'a, b' if both else 'a'})", (dtype,) * (1 + both), dtype)
     )

@@ -1,0 +1,53 @@
+"""Bodies: a function of nodes, traced once with placeholders, that a node carries as an attribute.
+
+A body is what depends on its placeholders. All else that it uses is captured: it is computed once,
+outside, and comes in as one more input of the node that carries the body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from graphc.ir.node import Node
+from graphc.ir.traverse import depends_on, substitute, topological
+
+
+@dataclass(frozen=True, eq=False)
+class Body:
+    """Outputs as functions of placeholders; nothing else is free in it but constants."""
+
+    placeholders: tuple[Node, ...]
+    outputs: tuple[Node, ...]
+
+    def apply(self, arguments: Sequence[Node]) -> list[Node]:
+        """The outputs with arguments in the place of the placeholders."""
+        return substitute(self.outputs, dict(zip(self.placeholders, arguments, strict=True)))
+
+    def __repr__(self) -> str:
+        return f"Body of {len(self.placeholders)} arguments"
+
+
+def captured(
+    outputs: Sequence[Node], placeholders: Sequence[Node], since: int | None = None
+) -> list[Node]:
+    """The outermost nodes that `outputs` use and that do not depend on any placeholder.
+
+    Sources without an input of their own (constants, sizes, ramps) stay inside: they cost nothing.
+    So does, where `since` is given, what was made from that number on: a branch that does not run
+    must not be computed outside.
+    """
+    inside = depends_on(outputs, placeholders)
+    if since is not None:
+        made = (node for node in topological(outputs) if node.number >= since)
+        inside |= {node for node in made if node.inputs}
+    found: dict[Node, None] = {}
+    for node in topological(outputs):
+        if node in inside and node not in placeholders:
+            found.update((s, None) for s in node.inputs if s not in inside)
+    found.update((output, None) for output in outputs if output not in inside)
+    return [node for node in found if not _is_free(node)]
+
+
+def _is_free(node: Node) -> bool:
+    return node.op.kind == "source" and node.declaration is None

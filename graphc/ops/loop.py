@@ -1,0 +1,307 @@
+"""Loops over time: one body, traced once, for every step of a sequence.
+
+A scan is a node with several results: the last carries, then what each step gives, stacked. Its
+body holds what depends on the carry or on the step's element; all else is captured, computed once
+outside. Random draws inside become sequences drawn outside, so every step has its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import ArgumentError, ShapeError
+from graphc.ir.body import Body, captured
+from graphc.ir.dim import Dim, as_dim, floor_divide
+from graphc.ir.dim import evaluate as evaluate_dim
+from graphc.ir.node import OPERATORS, Node, make
+from graphc.ir.op import ATOM, Attributes, Notation, Op, register
+from graphc.ir.shape import TensorType, TupleType, shape_text
+from graphc.ir.site import inherit_sites
+from graphc.ir.traverse import substitute, topological
+from graphc.ops.evaluate import evaluate_all
+from graphc.ops.joining import concat
+from graphc.ops.layout import reshape
+from graphc.ops.placement import slice_axes
+from graphc.ops.routine import item
+from graphc.ops.source import input
+from graphc.ops.structure import flatten, outline
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LoopOp(Op):
+    """An operation that runs a body again and again: attributes `body`, `carries` and more."""
+
+    kind = "loop"
+
+
+@dataclass(frozen=True)
+class Scan:
+    """The parts of a scan node, by their meaning."""
+
+    node: Node
+
+    @property
+    def body(self) -> Body:
+        """The step: from carries, elements and captured values to carries and results."""
+        found: Body = self.node.attrs["body"]
+        return found
+
+    @property
+    def carries(self) -> int:
+        """The number of carried values."""
+        return int(self.node.attrs["carries"])
+
+    @property
+    def sequences(self) -> int:
+        """The number of sequences that are walked."""
+        return int(self.node.attrs["sequences"])
+
+    @property
+    def length(self) -> Dim:
+        """The number of steps."""
+        found: Dim = self.node.attrs["length"]
+        return found
+
+    @property
+    def reverse(self) -> bool:
+        """Whether the sequences are walked from their ends."""
+        return bool(self.node.attrs["reverse"])
+
+    def split(self, values: Sequence[Any]) -> tuple[list[Any], list[Any], list[Any]]:
+        """Carries, sequences (or elements) and captured values, of inputs or placeholders."""
+        first, second = self.carries, self.carries + self.sequences
+        return list(values[:first]), list(values[first:second]), list(values[second:])
+
+
+def _infer_scan(inputs: tuple[Node, ...], attrs: Attributes) -> TupleType:
+    body: Body = attrs["body"]
+    count, length = attrs["carries"], attrs["length"]
+    for place, (new, given) in enumerate(zip(body.outputs[:count], inputs[:count], strict=True)):
+        if new.type != given.type:
+            raise ShapeError(
+                f"scan: carry {place} goes in as {given.type} and comes out of the body as "
+                f"{new.type}; expected the same shape and dtype"
+            )
+    finals = tuple(node.tensor for node in body.outputs[:count])
+    stacked = (TensorType(node.dtype, (length, *node.shape)) for node in body.outputs[count:])
+    return TupleType((*finals, *stacked))
+
+
+def _scan_reference(attrs: Attributes, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+    body: Body = attrs["body"]
+    carries, sequences, length = attrs["carries"], attrs["sequences"], attrs["length"]
+    carried = list(arrays[:carries])
+    walked, outside = arrays[carries : carries + sequences], arrays[carries + sequences :]
+    collected: list[list[Any]] = [[] for _ in body.outputs[carries:]]
+    order = range(length - 1, -1, -1) if attrs["reverse"] else range(length)
+    for step in order:
+        given = (*carried, *(sequence[step] for sequence in walked), *outside)
+        feed = dict(zip(body.placeholders, given, strict=True))
+        values = evaluate_all(body.outputs, feed, attrs["step"], known_sizes=attrs["sizes"])
+        carried = [values[node] for node in body.outputs[:carries]]
+        for rows, node in zip(collected, body.outputs[carries:], strict=True):
+            rows.append(values[node])
+    if attrs["reverse"]:
+        collected = [rows[::-1] for rows in collected]
+    stacked = (
+        np.stack(rows) if rows else np.zeros((0, *_row_shape(node, attrs["sizes"])))
+        for rows, node in zip(collected, body.outputs[carries:], strict=True)
+    )
+    return (*carried, *stacked)
+
+
+def _row_shape(node: Node, sizes: Mapping[str, int]) -> tuple[int, ...]:
+    return tuple(evaluate_dim(dim, sizes) for dim in node.shape)
+
+
+scan_op = LoopOp(
+    "scan", _infer_scan, _scan_reference,
+    # Differentiating a body is the business of the floor above.
+    lambda node, g: OPERATORS["scan_vjp"](node, g),
+    notation=Notation(
+        lambda node: f"scan({', '.join(f'{{{i}}}' for i in range(len(node.inputs)))})",
+        lambda node: r"\operatorname{scan}\left("
+        + ", ".join(f"{{{i}}}" for i in range(len(node.inputs)))
+        + r"\right)",
+        ATOM,
+    ),
+    doc="a body for each element of a sequence, with values carried from step to step",
+)  # fmt: skip
+register(scan_op)
+
+
+Pairs = tuple[Sequence[Node], Sequence[Node]]
+
+
+def make_scan(
+    outputs: Sequence[Node],
+    carry: Pairs,
+    elements: Pairs,
+    length: Dim,
+    reverse: bool,
+    recompute: bool = False,
+) -> Node:
+    """A scan from a traced body: `carry` and `elements` are (placeholders, values from outside).
+
+    What the body uses besides is captured; draws in it become sequences. With `recompute` its
+    derivative stores nothing but the carries, and does the rest of each step again.
+    """
+    outputs, elements = draws_outside(outputs, elements, length)
+    places, sequences = elements
+    inside = [*carry[0], *places]
+    outside = captured(outputs, inside)
+    stand_ins = [input(node.name or "captured", node.shape, node.dtype) for node in outside]
+    closed = substitute(outputs, dict(zip(outside, stand_ins, strict=True)))
+    body = Body((*inside, *stand_ins), tuple(closed))
+    return make(
+        scan_op, (*carry[1], *sequences, *outside), body=body, carries=len(carry[0]),
+        sequences=len(sequences), length=length, reverse=reverse, recompute=recompute,
+    )  # fmt: skip
+
+
+def draws_outside(
+    outputs: Sequence[Node], elements: Pairs, length: Dim
+) -> tuple[list[Node], Pairs]:
+    """The outputs with each draw as the element of a sequence; and all elements, with these."""
+    found: dict[Node, Node] = {}
+    places, sequences = list(elements[0]), list(elements[1])
+    for node in topological(outputs):
+        if node.op.kind == "random" and "shape" in node.attrs and not node.inputs:
+            found[node] = input(node.name or "draw", node.shape, node.dtype)
+            places.append(found[node])
+            with inherit_sites(node.sites):
+                shape = (length, *node.attrs["shape"])
+                sequences.append(make(node.op, **{**node.attrs, "shape": shape}))
+    new = substitute(outputs, dict(found)) if found else list(outputs)
+    return new, (places, sequences)
+
+
+def scan(
+    fn: Callable[..., Any],
+    init: Any,
+    xs: Any = None,
+    length: Any = None,
+    reverse: bool = False,
+    checkpoint: int | None = None,
+) -> tuple[Any, Any]:
+    """Run `fn(carry, x) -> (carry, y)` over a sequence; gives (the last carry, all y stacked).
+
+    Args: `init`, what the first step gets as its carry: a node, array or number, or a tuple, list
+    or dictionary of them; `xs`, a sequence or a structure of sequences of one length, whose
+    elements along the first axis are the `x` of the steps; None where there is none, and then
+    `length` says how many steps; `reverse`, from the last element to the first (the stacked
+    results are in the order of the sequence); `checkpoint`, the number of steps between carries
+    that reverse mode stores: it does the steps between them again, which takes about as long as
+    the loop and needs memory for length / checkpoint + checkpoint steps instead of all of them
+    (Griewank 1992). `fn` is called once, with placeholders.
+
+    A value some steps back is an element of the carry, or a slice of the sequence that starts
+    earlier: `xs=(x[1:], x[:-1])`.
+
+    Raises ShapeError where a carry comes out with another shape or dtype than it went in, where
+    sequences have different lengths, ArgumentError where `fn` does not return (carry, y).
+
+    >>> from graphc.ops.evaluate import evaluate
+    >>> x = input("x", ("n",))
+    >>> total, partial = scan(lambda carry, x: (carry + x, carry + x), 0.0, x)
+    >>> evaluate(partial, {x: [1.0, 2.0, 3.0]})
+    array([1., 3., 6.], dtype=float32)
+    """
+    if not callable(fn):
+        raise ArgumentError(f"scan: expected a function of (carry, x), got {type(fn).__name__}")
+    initial, rebuild_carry = flatten(init)
+    sequences, rebuild_element = flatten(xs)
+    count = _length(sequences, length)
+    carry = [input(node.name or "carry", node.shape, node.dtype) for node in initial]
+    elements = [input(node.name or "element", node.shape[1:], node.dtype) for node in sequences]
+    result = fn(rebuild_carry(carry), rebuild_element(elements))
+    if not isinstance(result, tuple) or len(result) != 2:
+        raise ArgumentError(f"scan: expected the body to return (carry, y), got {result!r}")
+    if outline(result[0]) != outline(init):
+        raise ArgumentError(
+            f"scan: the body returns a carry of the structure {outline(result[0])}, expected that "
+            f"of init, {outline(init)}"
+        )
+    new, _ = flatten(result[0])
+    given, rebuild_result = flatten(result[1])
+    new = [_fitted(node, place) for node, place in zip(new, carry, strict=True)]
+    made = ([*new, *given], (carry, initial), (elements, sequences), count, reverse)
+    if checkpoint is None:
+        node = make_scan(*made)
+        items = [item(node, i) for i in range(len(new) + len(given))]
+    else:
+        items = blocked_scan(*made, every=_steps_between(checkpoint))
+    return rebuild_carry(items[: len(new)]), rebuild_result(items[len(new) :])
+
+
+def _steps_between(checkpoint: object) -> int:
+    if isinstance(checkpoint, bool) or not isinstance(checkpoint, int) or checkpoint < 1:
+        raise ArgumentError(f"scan: checkpoint must be a positive integer, got {checkpoint!r}")
+    return checkpoint
+
+
+def blocked_scan(
+    outputs: Sequence[Node], carry: Pairs, elements: Pairs, length: Dim, reverse: bool, every: int
+) -> list[Node]:
+    """The results of a scan that is done as a scan over blocks of `every` steps, and the rest.
+
+    The blocks are done again by the derivative, each when it is needed.
+    """
+    outputs, (places, sequences) = draws_outside(outputs, elements, length)
+    blocks = floor_divide(length, every)
+    whole = blocks * every
+    # The rest comes last, so at the front of a sequence that is walked from its end.
+    first, last = (length - whole, length) if reverse else (0, whole)
+    starts = [input(p.name, p.shape, p.dtype) for p in carry[0]]
+    rows = [input(p.name, (every, *p.shape), p.dtype) for p in places]
+    inner = make_scan(outputs, (carry[0], starts), (places, rows), every, reverse)
+    results = [item(inner, i) for i in range(len(outputs))]
+    grouped = [
+        reshape(_rows(s, first, last), (blocks, every, *s.shape[1:])) for s in sequences
+    ]
+    outer = make_scan(results, (starts, carry[1]), (rows, grouped), blocks, reverse, recompute=True)
+    count = len(carry[0])
+    finals = [item(outer, i) for i in range(count)]
+    stacked = [item(outer, i) for i in range(count, len(outputs))]
+    stacked = [reshape(y, (whole, *y.shape[2:])) for y in stacked]
+    if length == whole:
+        return [*finals, *stacked]
+    ends = (0, first) if reverse else (last, length)
+    tails = [_rows(s, *ends) for s in sequences]
+    rest = make_scan(outputs, (carry[0], finals), (places, tails), ends[1] - ends[0], reverse)
+    after = [item(rest, i) for i in range(count, len(outputs))]
+    pairs = zip(after, stacked, strict=True) if reverse else zip(stacked, after, strict=True)
+    return [*(item(rest, i) for i in range(count)), *(concat(pair) for pair in pairs)]
+
+
+def _rows(x: Node, start: Dim, stop: Dim) -> Node:
+    return slice_axes(x, ((start, stop, 1), *((0, dim, 1) for dim in x.shape[1:])))
+
+
+def _fitted(new: Node, place: Node) -> Node:
+    """A carry that comes out as a weaker constant takes the dtype that it went in with."""
+    if new.op.kind == "source" and new.declaration is None and new.dtype is not place.dtype:
+        return new.astype(place.dtype)
+    return new
+
+
+def _length(sequences: Sequence[Node], length: Any) -> Dim:
+    known = None if length is None else as_dim(length)
+    for place, node in enumerate(sequences):
+        if node.ndim == 0:
+            raise ShapeError(f"scan: sequence {place} is a scalar; expected a first axis to walk")
+        if known is not None and node.shape[0] != known:
+            raise ShapeError(
+                f"scan: sequence {place} has {node.shape[0]} elements ({shape_text(node.shape)}), "
+                f"expected {known}"
+            )
+        known = node.shape[0]
+    if known is None:
+        raise ArgumentError("scan: expected xs, or length= where there is no sequence")
+    if isinstance(known, int) and known < 0:
+        raise ArgumentError(f"scan: expected a length of at least 0, got {known}")
+    return known

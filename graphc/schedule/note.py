@@ -1,0 +1,79 @@
+"""What a failed check of a running program means: a code on the way, a note here, an error at the
+end."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from graphc.errors import ExecutionError, IndexRangeError, SingularMatrixError
+from graphc.ir.dim import Dim, evaluate
+from graphc.ir.node import Node
+from graphc.ir.site import written_at
+from graphc.ops.effect import failed
+from graphc.ops.indices import checked_op, counts_from_end, range_text
+
+Sizes = Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class CheckNote(ABC):
+    """What the failure of a check means that belongs to `node`.
+
+    `detail` is what the check reported: a place and a value (see `place_and_value`), or what else
+    a routine says.
+    """
+
+    node: Node
+
+    @abstractmethod
+    def error(self, detail: int, sizes: Sizes) -> ExecutionError:
+        """The error to raise, for given sizes."""
+
+
+def place_and_value(detail: int) -> tuple[int, int]:
+    """The flat index of an element, and its value, out of the word that a kernel reports."""
+    return detail >> 32, (detail & 0xFFFFFFFF) - 2**31
+
+
+@dataclass(frozen=True)
+class IndexNote(CheckNote):
+    """The node is an index out of range: it must stay under `length`."""
+
+    length: Dim
+
+    @property
+    def indices(self) -> Node:
+        """The index operand as the user wrote it."""
+        return self.node.inputs[0] if self.node.op is checked_op else self.node
+
+    def error(self, detail: int, sizes: Sizes) -> ExecutionError:
+        position, value = place_and_value(detail)
+        node, length = self.node, evaluate(self.length, sizes)
+        name = f" {self.indices.name!r}" if self.indices.name else ""
+        axis = node.attrs.get("axis") if node.op is checked_op else None
+        text = range_text(value, position, length, counts_from_end(node), axis)
+        return IndexRangeError(f"index{name}: {text}.{written_at(node.sites)}")
+
+
+@dataclass(frozen=True)
+class ConditionNote(CheckNote):
+    """The node is a check of the user's, whose condition fails."""
+
+    def error(self, detail: int, sizes: Sizes) -> ExecutionError:
+        shape = tuple(evaluate(dim, sizes) for dim in self.node.shape)
+        place, _ = place_and_value(detail)
+        return failed(self.node.attrs["message"], shape, place, self.node.sites)
+
+
+@dataclass(frozen=True)
+class RoutineNote(CheckNote):
+    """The node is a routine that met a singular matrix; the detail is the pivot."""
+
+    def error(self, detail: int, sizes: Sizes) -> ExecutionError:
+        size = evaluate(self.node.inputs[0].shape[0], sizes)
+        return SingularMatrixError(
+            f"{self.node.op.name}: the {size} x {size} matrix is singular: pivot {detail} is zero."
+            f"{written_at(self.node.sites)}"
+        )

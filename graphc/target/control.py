@@ -1,0 +1,202 @@
+"""Loops and branches in a program's table: rows around the rows of their bodies.
+
+A scan is laid out as
+
+    copies of the initial carries; registers of what moves; step = 0; jump to CHECK
+    BODY:  rows of the body
+           step += 1
+    CHECK: if step < length: PATCH
+           jump to END
+    PATCH: the addresses of what moves, for this step; jump to BODY
+    END:
+"""
+
+from __future__ import annotations
+
+from graphc.ir.dim import Dim, product
+from graphc.schedule.buffer import INPUT, OUTPUT, Buffer, View
+from graphc.schedule.schedule import Control, Part, Port, Schedule, parts_of
+from graphc.target.instructions import Opcode
+from graphc.target.program import Binder, Segment
+
+# Rows of a control step besides those of its bodies, its copies and what moves.
+_FIXED_ROWS = 12
+
+
+def row_count(schedule: Schedule) -> int:
+    """The most rows that the steps of a schedule take."""
+    total = len(schedule.steps)
+    for step in schedule.steps:
+        if isinstance(step, Control):
+            total += _FIXED_ROWS + len(step.initial)
+    for part in parts_of(schedule):
+        # What moves: an address for each argument of each step at most, and its register.
+        total += row_count(part.schedule) + len(part.ports) + _moving_cells(part)
+    return total
+
+
+def _moving_cells(part: Part) -> int:
+    moving = {port.inside for port in part.ports if port.stride != 0}
+    return sum(_uses(part.schedule, buffer) for buffer in moving)
+
+
+def _uses(schedule: Schedule, buffer: Buffer) -> int:
+    """The most cells that hold the address of a buffer, here or in bodies inside."""
+    direct = sum(3 for step in schedule.steps if buffer in step.reads | step.writes)
+    inner = sum(
+        _uses(part.schedule, port.inside) + 1
+        for part in parts_of(schedule)
+        for port in part.ports
+        if port.outside.buffer is buffer
+    )
+    return direct + inner
+
+
+def control_patches(step: Control) -> int:
+    """The most cells of a loop or branch that hold the address of an argument of the call."""
+    total = 1 + 2 * len(step.initial)
+    for part in step.parts:
+        for port in part.ports:
+            if port.outside.buffer.home in (INPUT, OUTPUT):
+                total += 1 + _uses(part.schedule, port.inside)
+    return total
+
+
+def register_count(schedule: Schedule) -> int:
+    """The registers that the loops of a schedule take."""
+    counters = sum(isinstance(step, Control) for step in schedule.steps)
+    inside = (len(p.ports) + register_count(p.schedule) for p in parts_of(schedule))
+    return counters + sum(inside)
+
+
+class ProgramBinder(Binder):
+    """Binds a schedule with its loops and branches."""
+
+    def _control(self, step: Control) -> None:
+        for source, target in step.initial:
+            self._copy_view(source, target)
+        {"scan": _scan, "cond": _cond, "while": _while}[step.kind](self, step)
+
+    def emit(self, *words: int) -> int:
+        """Write one row; its number."""
+        self._emit(*words)
+        return self.row - 1
+
+    def address_of(self, view: View, cell: int, offset: int = 0) -> int:
+        """The address that a cell takes; 0 where something else will put it there."""
+        return self._view(view, cell, offset)
+
+    def cell_of(self, row: int, column: int) -> int:
+        """The address of a cell of the table."""
+        return self._row_address(row) + 8 * column
+
+    def _copy_view(self, source: View, target: View) -> None:
+        size = self.value(product(target.shape)) * target.buffer.dtype.itemsize
+        to = self._view(target, self.cell_of(self.row, 1))
+        from_ = self._view(source, self.cell_of(self.row, 2))
+        self._emit(Opcode.COPY, to, from_, size)
+
+
+class PartBinder(ProgramBinder):
+    """Binds the schedule of a body inside the table of the program around it."""
+
+    def __init__(self, around: ProgramBinder, part: Part, workspace: Buffer, step: int) -> None:
+        super().__init__(part.schedule, part.lives, around.sizes, around.handles, around.codes)
+        self.around, self.step = around, step
+        self.cells, self.table = around.cells, around.table
+        self.registers = around.registers
+        self.arena = around.arena + around.plan.offsets[workspace]
+        self.segment = Segment(holds=around.segment.holds)
+        self.ports = {port.inside: port for port in part.ports}
+        self.bases: dict[Buffer, int] = {}
+        self.moving: list[tuple[int, ...]] = []  # SET rows, for each step
+
+    def prepare(self) -> None:
+        """Put the first address of everything that moves into a register."""
+        for buffer, port in self.ports.items():
+            if port.stride == 0 or buffer not in self.schedule.buffers:
+                continue
+            register = self.bases[buffer] = self.registers.take()
+            cell = self.registers.address(register)
+            known = self.around.address_of(port.outside, cell, self._bytes(port, port.start))
+            if known:
+                self.around.emit(Opcode.MOVE, register, known)
+
+    def _bytes(self, port: Port, elements: Dim) -> int:
+        return self.value(elements) * port.outside.buffer.dtype.itemsize
+
+    def _address(self, buffer: Buffer, cell: int, offset: int = 0) -> int:
+        port = self.ports.get(buffer)
+        if port is None:
+            return super()._address(buffer, cell, offset)
+        if buffer not in self.bases:
+            return self.around.address_of(port.outside, cell, offset)
+        stride = self._bytes(port, port.stride)
+        self.moving.append((Opcode.SET, cell, offset, self.bases[buffer], 1, self.step, stride))
+        return 0
+
+    def rows(self) -> None:
+        """Write the rows of the body where the program around it has come to."""
+        self.row = self.around.row
+        self.bind_steps()
+        assert not self.segment.patches
+        self.around.row = self.row
+
+
+def _scan(around: ProgramBinder, step: Control) -> None:
+    assert step.length is not None
+    (part,) = step.parts
+    counter = around.registers.take()
+    binder = PartBinder(around, part, step.scratch[0], counter)
+    binder.prepare()
+    around.emit(Opcode.MOVE, counter, 0)
+    to_check = around.emit(Opcode.JUMP, 0)
+    body = around.row
+    binder.rows()
+    around.emit(Opcode.ADD, counter, 1)
+    around.table[to_check, 1] = around.row
+    length = around.value(step.length)
+    around.emit(Opcode.JUMP_IF_LESS, counter, length, 0, around.row + 2)
+    to_end = around.emit(Opcode.JUMP, 0)
+    for row in binder.moving:
+        around.emit(*row)
+    around.emit(Opcode.JUMP, body)
+    around.table[to_end, 1] = around.row
+
+
+def _flag_row(around: ProgramBinder, step: Control) -> int:
+    """A jump, to be aimed, where the flag is 0."""
+    assert step.flag is not None
+    row = around.emit(Opcode.JUMP_IF_ZERO, 0, 0)
+    around.table[row, 1] = around.address_of(step.flag, around.cell_of(row, 1))
+    return row
+
+
+def _cond(around: ProgramBinder, step: Control) -> None:
+    otherwise = _flag_row(around, step)
+    first, second = (PartBinder(around, part, step.scratch[0], 0) for part in step.parts)
+    first.rows()
+    to_end = around.emit(Opcode.JUMP, 0)
+    around.table[otherwise, 2] = around.row
+    second.rows()
+    around.table[to_end, 1] = around.row
+
+
+def _while(around: ProgramBinder, step: Control) -> None:
+    counter = around.registers.take()
+    around.emit(Opcode.MOVE, counter, 0)
+    begin = around.row
+    limited = step.length is not None
+    if limited:
+        limit = around.value(step.length)  # type: ignore[arg-type]
+        around.emit(Opcode.JUMP_IF_LESS, counter, limit, 0, around.row + 2)
+        at_limit = around.emit(Opcode.JUMP, 0)
+    condition, body = (PartBinder(around, part, step.scratch[0], counter) for part in step.parts)
+    condition.rows()
+    done = _flag_row(around, step)
+    body.rows()
+    around.emit(Opcode.ADD, counter, 1)
+    around.emit(Opcode.JUMP, begin)
+    around.table[done, 2] = around.row
+    if limited:
+        around.table[at_limit, 1] = around.row
