@@ -18,6 +18,7 @@ from graphc.ir.node import OPERATORS, Node, make
 from graphc.ir.traverse import depends_on, substitute, topological
 from graphc.ops import zeros_like
 from graphc.ops.contraction import matmul, matmul_op
+from graphc.ops.indexing import scatter_add, scatter_add_op
 from graphc.ops.layout import reshape, reshape_op, transpose, transpose_op
 from graphc.ops.loop import Scan, make_scan, scan_op
 from graphc.ops.reduction import sum_op
@@ -225,6 +226,8 @@ def _tail(term: Node) -> _Tail | None:
             [term.inputs[0]],
             lambda s: reshape(make(sum_op, (s[0],), axes=axes, keepdims=False), shape),
         )
+    if term.op is scatter_add_op and term.attrs["axes"] == (0,):
+        return _Tail(list(term.inputs), lambda s: scatter_add(s[0], s[1], term.shape[0]))
     if term.op in (reshape_op, transpose_op):
         inner = _tail(term.inputs[0])
         if inner is not None:

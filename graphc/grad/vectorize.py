@@ -22,12 +22,14 @@ from graphc.ir.traverse import depends_on, topological
 from graphc.ops import layout
 from graphc.ops.contraction import matmul, matmul_op
 from graphc.ops.custom import clip_gradient_op, custom_gradient_op
+from graphc.ops.effect import effects_of
 from graphc.ops.indexing import checked_op, pick_op, take_op
 from graphc.ops.layout import broadcast_to, pad, reshape, slice_axes, transpose
 from graphc.ops.loop import make_scan
 from graphc.ops.ordering import sort_op
 from graphc.ops.routine import item, item_op, pack, tuple_op
 from graphc.ops.source import as_node, input
+from graphc.ops.statement import state_of
 
 # An input of a node: its value, with a leading axis of examples if the flag is set.
 Operand = tuple[Node, bool]
@@ -165,6 +167,7 @@ RULES: dict[str, BatchingRule] = {
     "scatter": batched_scatter,
     "cumulative": _along_axes,
     "routine": _routine,
+    "random": _everything,
     "check": _everything,
     "print": _everything,
     "op": _several,
@@ -244,6 +247,9 @@ def vmap(
         several = isinstance(result, tuple | list)
         outputs = [as_node(value) for value in (result if several else (result,))]
         made = vectorize(outputs, examples, size)
+        for effect in effects_of((*inner, *outputs)):
+            if effect.inputs[0] in depends_on([effect], examples):
+                state_of(effect, *vectorize(effect.inputs, examples, size))
         places = _axes("out_axes", out_axes, len(made))
         moved = [_placed(node, place) for node, place in zip(made, places, strict=True)]
         return tuple(moved) if several else moved[0]

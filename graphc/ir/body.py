@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from graphc.errors import ArgumentError
 from graphc.ir.node import Node
+from graphc.ir.site import raise_located
 from graphc.ir.traverse import depends_on, substitute, topological
 
 
@@ -19,6 +21,15 @@ class Body:
 
     placeholders: tuple[Node, ...]
     outputs: tuple[Node, ...]
+
+    def __post_init__(self) -> None:
+        for placeholder in self.placeholders:
+            for effect in placeholder.declaration.effects if placeholder.declaration else ():
+                error = ArgumentError(
+                    f"{effect.op.name}: a value inside the body of a loop or a branch has no "
+                    f"effects; state it of what the body gives"
+                )
+                raise_located(error, effect.sites)
 
     def apply(self, arguments: Sequence[Node]) -> list[Node]:
         """The outputs with arguments in the place of the placeholders."""

@@ -421,7 +421,8 @@ _FUNCTIONS: dict[str, Any] = {
     name: globals()[name]
     for name in (
         *_REDUCTIONS, "argsort", "searchsorted", "sort", "where", "transpose", "reshape",
-        "expand_dims", "squeeze", "broadcast_to", "clip", "take", "nan_to_num", "round", "sinc", "i0",
+        "expand_dims", "squeeze", "broadcast_to", "clip", "i0", "take", "nan_to_num", "round",
+        "sinc",
     )
 }  # fmt: skip
 _UFUNCS |= {"matvec": matvec, "vecdot": vecdot, "vecmat": vecmat}

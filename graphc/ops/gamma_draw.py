@@ -92,6 +92,7 @@ gamma_draw_op = RandomOp(
     notation=Notation("gamma({0})", r"\operatorname{Gamma}\left({0}\right)"),
     expand=_expand,
     doc="gamma variates of scale 1 for shape parameters of at least 1, in float64",
+    parametric=True,
 )
 register(gamma_draw_op)
 

@@ -20,12 +20,13 @@ from graphc.ir.dim import evaluate as evaluate_dim
 from graphc.ir.node import OPERATORS, Node, make
 from graphc.ir.op import ATOM, Attributes, Notation, Op, register
 from graphc.ir.shape import TensorType, TupleType, shape_text
-from graphc.ir.site import inherit_sites
-from graphc.ir.traverse import substitute, topological
+from graphc.ir.site import inherit_sites, raise_located
+from graphc.ir.traverse import depends_on, substitute, topological
 from graphc.ops.evaluate import evaluate_all
 from graphc.ops.joining import concat
-from graphc.ops.layout import reshape
+from graphc.ops.layout import broadcast_to, reshape
 from graphc.ops.placement import slice_axes
+from graphc.ops.random_bits import RandomOp
 from graphc.ops.routine import item
 from graphc.ops.source import input
 from graphc.ops.structure import flatten, outline
@@ -150,7 +151,7 @@ def make_scan(
     What the body uses besides is captured; draws in it become sequences. With `recompute` its
     derivative stores nothing but the carries, and does the rest of each step again.
     """
-    outputs, elements = draws_outside(outputs, elements, length)
+    outputs, elements = draws_outside(outputs, elements, length, carry[0])
     places, sequences = elements
     inside = [*carry[0], *places]
     outside = captured(outputs, inside)
@@ -164,13 +165,20 @@ def make_scan(
 
 
 def draws_outside(
-    outputs: Sequence[Node], elements: Pairs, length: Dim
+    outputs: Sequence[Node], elements: Pairs, length: Dim, carry: Sequence[Node] = ()
 ) -> tuple[list[Node], Pairs]:
-    """The outputs with each draw as the element of a sequence; and all elements, with these."""
+    """The outputs with each draw as the element of a sequence; and all elements, with these.
+
+    Raises ArgumentError for a draw with a parameter that depends on an element or on the `carry`.
+    """
     found: dict[Node, Node] = {}
     places, sequences = list(elements[0]), list(elements[1])
     for node in topological(outputs):
-        if node.op.kind == "random" and "shape" in node.attrs and not node.inputs:
+        if isinstance(node.op, RandomOp) and node.op.parametric:
+            sequences.append(_parametric_sequence(node, [*carry, *places], length))
+            found[node] = input("draw", node.shape, node.dtype)
+            places.append(found[node])
+        elif node.op.kind == "random" and "shape" in node.attrs and not node.inputs:
             found[node] = input(node.name or "draw", node.shape, node.dtype)
             places.append(found[node])
             with inherit_sites(node.sites):
@@ -178,6 +186,19 @@ def draws_outside(
                 sequences.append(make(node.op, **{**node.attrs, "shape": shape}))
     new = substitute(outputs, dict(found)) if found else list(outputs)
     return new, (places, sequences)
+
+
+def _parametric_sequence(node: Node, places: Sequence[Node], length: Dim) -> Node:
+    """A draw for each step, with parameters that are the same in all of them."""
+    if node in depends_on([node], places):
+        error = ArgumentError(
+            f"scan: {node.op.name} in a body takes parameters from outside; draw the sequence "
+            f"outside and take it as xs"
+        )
+        raise_located(error, node.sites)
+    with inherit_sites(node.sites):
+        spread = [broadcast_to(source, (length, *source.shape)) for source in node.inputs]
+        return make(node.op, tuple(spread), **node.attrs)
 
 
 def scan(
@@ -251,7 +272,7 @@ def blocked_scan(
 
     The blocks are done again by the derivative, each when it is needed.
     """
-    outputs, (places, sequences) = draws_outside(outputs, elements, length)
+    outputs, (places, sequences) = draws_outside(outputs, elements, length, carry[0])
     blocks = floor_divide(length, every)
     whole = blocks * every
     # The rest comes last, so at the front of a sequence that is walked from its end.

@@ -11,10 +11,8 @@ from typing import Any
 
 import numpy as np
 
-import graphc.ops.scalar as scalar
 from graphc.errors import ArgumentError, ShapeError
 from graphc.ir.dim import Dim, Size
-from graphc.ir.dtype import bool_
 from graphc.ir.node import Node
 from graphc.ir.shape import shape_text
 from graphc.ops.elementwise import cast
@@ -22,7 +20,7 @@ from graphc.ops.joining import concat, take_along
 from graphc.ops.layout import broadcast_to
 from graphc.ops.placement import pad as pad_zeros
 from graphc.ops.placement import slice_axes
-from graphc.ops.source import as_node, const
+from graphc.ops.source import as_node
 
 Widths = list[tuple[Any, Any]]
 _Places = tuple[Dim, Dim, Dim]  # the first and the last of a run, and how many
@@ -115,31 +113,29 @@ def _width(value: Any) -> Dim:
 
 
 def _constant(node: Node, widths: Widths, values: Widths) -> Node:
-    """Padding with numbers, axis after axis where they differ, so that later axes fill corners."""
-    distinct = {_key(value, node) for pair in values for value in pair}
-    if len(distinct) <= 1:
-        edges = tuple((before, after, 0) for before, after in widths)
-        return _filled(node, edges, values[0][0] if values else 0)
+    """Padding with numbers, axis after axis, so that later axes fill the corners."""
+    if all(_is_zero(value, node) for pair in values for value in pair):
+        return pad_zeros(node, tuple((before, after, 0) for before, after in widths))
     for axis, (width, value) in enumerate(zip(widths, values, strict=True)):
-        for side in range(2):
-            one: list[tuple[Dim, Dim, int]] = [(0, 0, 0)] * node.ndim
-            one[axis] = (width[0], 0, 0) if side == 0 else (0, width[1], 0)
-            node = _filled(node, tuple(one), value[side])
+        around = [
+            _filled(node, axis, *side) if side[0] != 0 else None
+            for side in zip(width, value, strict=True)
+        ]
+        node = concat([piece for piece in (around[0], node, around[1]) if piece is not None], axis)
     return node
 
 
-def _key(value: Any, node: Node) -> object:
-    """A number by its bits, so that 0.0 and -0.0 differ; a node by itself."""
-    return value if isinstance(value, Node) else np.asarray(value, node.dtype.numpy).tobytes()
+def _is_zero(value: Any, node: Node) -> bool:
+    """Whether a number is zero by its bits: -0.0 is not."""
+    if isinstance(value, Node):
+        return False
+    return np.asarray(value, node.dtype.numpy).tobytes() == bytes(node.dtype.itemsize)
 
 
-def _filled(node: Node, edges: tuple[tuple[Dim, Dim, int], ...], value: Any) -> Node:
-    padded = pad_zeros(node, edges)
-    if padded is node or _key(value, node) == bytes(node.dtype.itemsize):
-        return padded
-    fill = cast(as_node(value, node.dtype), node.dtype)
-    inside = pad_zeros(broadcast_to(const(True, bool_), node.shape), edges)
-    return scalar.where(inside, padded, fill)
+def _filled(node: Node, axis: int, width: Dim, value: Any) -> Node:
+    """One value along some length of an axis."""
+    shape = (*node.shape[:axis], width, *node.shape[axis + 1 :])
+    return broadcast_to(cast(as_node(value, node.dtype), node.dtype), shape)
 
 
 # ---- elements of the array

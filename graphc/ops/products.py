@@ -41,7 +41,7 @@ def tensordot(a: object, b: object, axes: Any = 2) -> Node:
 
     >>> from graphc.ops.source import input
     >>> tensordot(input("a", (2, 3, 4)), input("b", (4, 3, 5)), axes=([1, 2], [1, 0]))
-    <reshape: float32 (2, 5)>
+    <matmul: float32 (2, 5)>
     """
     left, right = _meet(a, b)
     if left.dtype is bool_:

@@ -13,7 +13,7 @@ import numpy as np
 
 import graphc.ops.reduction as reduction
 import graphc.ops.scalar as scalar
-from graphc.errors import ArgumentError, DTypeError, ShapeError
+from graphc.errors import ArgumentError, DTypeError, IndexRangeError, ShapeError
 from graphc.ir.dim import Dim
 from graphc.ir.dtype import default_float, float64, int64
 from graphc.ir.node import Node, make
@@ -61,7 +61,9 @@ def _rows(x: Node, q: Node, axes: tuple[int, ...], method: str) -> _Rows:
     low = scalar.floor(place)
     share = _share(place, low, method)
     last = size(n - 1)
-    first = cast(low, int64)
+    known = scalar.logical_and(scalar.greater_equal(q, 0), scalar.less_equal(q, 1))
+    # What is no fraction is an index that is reported.
+    first = scalar.where(known, cast(low, int64), size(n))
     return _Rows(item(both, 0), item(both, 1), first, scalar.minimum(first + 1, last), share, order)
 
 
@@ -156,6 +158,10 @@ def _reference(attrs: Attributes, x: np.ndarray, q: Any) -> Any:
         )
 
     fractions = np.asarray(q, np.float64)
+    if any(x.shape[axis] == 0 for axis in attrs["axes"]):
+        raise IndexRangeError(f"quantile: no elements in an array of shape {x.shape}")
+    if not np.all((fractions >= 0) & (fractions <= 1)):
+        raise IndexRangeError(f"quantile: expected q between 0 and 1; got {fractions}")
     below, above = by("lower"), by("higher")
     # Between equal infinities NumPy has nan.
     return np.where(below == above, below, by(attrs["method"]))

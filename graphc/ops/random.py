@@ -31,5 +31,6 @@ def stream(seed: int) -> Stream:
     >>> from graphc.ops.evaluate import evaluate
     >>> draw = stream(0)
     >>> evaluate(draw.integers(1, 7, (5,))).tolist(), evaluate(draw.permutation(4)).tolist()
+    ([3, 6, 1, 5, 6], [2, 1, 3, 0])
     """
     return Stream(seed)

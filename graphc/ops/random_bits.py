@@ -6,6 +6,7 @@ as 1, 2, 3; SC 2011), the same on every target. A block has four words of 32 bit
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,15 @@ from graphc.ops.philox import random_words
 from graphc.ops.source import const, ramp, size, uniform_value
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class RandomOp(Op):
-    """A draw: attributes `seed` and `use`; a run adds the `step`."""
+    """A draw: attributes `seed` and `use`; a run adds the `step`.
+
+    An operand is the index of each element, or, where `parametric`, a parameter of it, whose index
+    is its place.
+    """
+
+    parametric: bool = False
 
     kind = "random"
 

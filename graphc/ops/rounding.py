@@ -22,6 +22,7 @@ ceil = elementwise(
     "ceil", lambda sp, x: sp.ceiling(x), derivative=lambda x, y: None, reference=np.ceil,
     notation=Notation("ceil({0})", r"\left\lceil {0} \right\rceil"), primitive=True,
     doc="the smallest integer >= x, as a float; its derivative is taken as 0 everywhere",
+    ulp=(0, 0),
 )  # fmt: skip
 round_half_even = elementwise(
     # One of the two terms changes at each half, both at the others.

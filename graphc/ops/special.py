@@ -184,7 +184,7 @@ digamma = elementwise(
 def _polygamma(n: np.ndarray, x: np.ndarray) -> np.ndarray:
     from scipy import special
 
-    whole = (n >= 0) & (n == np.floor(n)) & (n < 1e6)
+    whole = (n >= 0) & (n == np.floor(n)) & (n <= 170)
     with np.errstate(all="ignore"):
         value = special.polygamma(np.where(whole, n, 1), np.where(x == -np.inf, -1, x))
         return np.asarray(np.where(whole & ~((n == 0) & (x == -np.inf)), value, np.nan) + 0 * n)
@@ -196,9 +196,9 @@ polygamma = elementwise(
     reference=_double(_polygamma), primitive=True,
     notation=Notation("polygamma({0}, {1})", r"\psi^{({0})}\left({1}\right)", ATOM, (), None,
     (0, 0)),
-    doc="the derivative of digamma of order n, n = 0, 1, 2 ... as a float, nan for other n; it has "
-    "no derivative in n. The bound holds up to order 2 and for x >= 0; order n loses up to n + 3 "
-    "units. Below 0 they are units of n! / d**(n + 1), d the distance to the nearest pole",
+    doc="the derivative of digamma of order n, n = 0, 1 ... 170 as a float, nan for other n; it "
+    "has no derivative in n. The bound holds up to order 2 and for x >= 0; order n loses up to "
+    "n + 3 units. Below 0 they are units of n! / d**(n + 1), d the distance to the nearest pole",
     ulp=(0.6, 3.4),
 )  # fmt: skip
 
@@ -220,9 +220,9 @@ betaln = elementwise(
     notation=Notation("betaln({0}, {1})", r"\log\mathrm{B}\left({0}, {1}\right)", PRODUCT, (),
     None, (0, 0)),
     doc="the logarithm of the beta function for a, b >= 0, nan below. It has zeros: no bound in "
-    "its own last places holds, but float64 is right to 4 units of the largest of 2, its own size and "
-    "abs(log(gamma(min(a, b)))), float32 to 1 unit of the larger of 0.01 and its own size. Its "
-    "derivative in a loses digits where b is much smaller than a",
+    "its own last places holds, but float64 is right to 4 units of the largest of 2, its own size "
+    "and abs(log(gamma(min(a, b)))), float32 to 1 unit of the larger of 0.01 and its own size. "
+    "Its derivative in a loses digits where b is much smaller than a",
 )  # fmt: skip
 
 # ---- modified Bessel functions

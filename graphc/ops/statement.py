@@ -10,6 +10,7 @@ from graphc.errors import ArgumentError
 from graphc.ir.declaration import Declaration
 from graphc.ir.node import Node, make
 from graphc.ir.shape import TupleType
+from graphc.ir.site import inherit_sites
 from graphc.ir.traverse import depends_on, substitute, topological
 from graphc.ops.effect import check_op, effects_of, print_op, youngest
 from graphc.ops.evaluate import evaluate_all
@@ -24,8 +25,9 @@ def check(condition: object, message: str) -> Node:
     is a CheckFailedError with the message, the first index where the condition fails, and this
     line; updates are not applied then. A condition of constants is tried at once.
 
-    A condition on `gx.training` holds in graphs that have the flag; `gx.inference` states it again
-    of the graph it gives, as it does `gx.print`.
+    Under `gx.vmap` it is stated of all examples; inside the body of a loop or a branch it is an
+    error. A condition on `gx.training` holds in graphs that have the flag; `gx.inference` states it
+    again of the graph it gives, as it does `gx.print`.
 
     Raises DTypeError for a condition that is not bool, ArgumentError for a message that is not a
     string, or a condition on sizes alone.
@@ -102,8 +104,14 @@ def restate(outputs: Sequence[Node], replacements: dict[Node, Node]) -> list[Nod
     ]
     new = substitute([*outputs, *(effect.inputs[0] for effect in touched)], replacements)
     for effect, stated in zip(touched, new[len(outputs) :], strict=True):
-        attrs = dict(effect.attrs)
-        if effect.op is print_op:
-            attrs["of"] = stated.number
-        _state(make(effect.op, (stated,), **attrs))
+        state_of(effect, stated)
     return new[: len(outputs)]
+
+
+def state_of(effect: Node, stated: Node) -> None:
+    """State of another node what an effect states of its own, at the same line."""
+    attrs = dict(effect.attrs)
+    if effect.op is print_op:
+        attrs["of"] = stated.number
+    with inherit_sites(effect.sites):
+        _state(make(effect.op, (stated,), **attrs))

@@ -89,10 +89,13 @@ class Place:
 
     @at_user_line
     def divide(self, values: object) -> Node:
-        """The array of floats divided by `values` there."""
+        """The array of floats divided by `values` there; at arrays of indices, multiplied by
+        1 / values."""
         divisor = self._values(values)
         if not divisor.dtype.is_float:
             raise DTypeError(f"x.at[...].divide: expected floats, got {divisor.dtype}")
+        if not self._places.axes:
+            return self._change(divisor, at_multiply_op, scalar.divide)
         return self._change(1.0 / divisor, at_multiply_op, scalar.multiply)
 
     @at_user_line

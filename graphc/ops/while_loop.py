@@ -101,8 +101,11 @@ def while_loop(
     """
     if not callable(cond_fn) or not callable(body_fn):
         raise ArgumentError("while_loop: expected two functions of the carry")
-    if max_steps is not None and (isinstance(max_steps, bool) or not isinstance(max_steps, int)):
-        raise ArgumentError(f"while_loop: max_steps must be an integer or None, got {max_steps!r}")
+    whole = isinstance(max_steps, int) and not isinstance(max_steps, bool)
+    if max_steps is not None and not (whole and max_steps >= 0):
+        raise ArgumentError(
+            f"while_loop: max_steps must be an integer >= 0 or None, got {max_steps!r}"
+        )
     values, rebuild = flatten(init)
     places = [input(node.name or "carry", node.shape, node.dtype) for node in values]
     pred, new = cond_fn(rebuild(places)), body_fn(rebuild(places))

@@ -109,6 +109,8 @@ def _of_sum(a: Node, b: Node, depth: int) -> Node | None:
         if value is not None:
             if other.op is scalar.tanh and value == 1:
                 return _of_one_plus_tanh(other.inputs[0])
+            if other.op is scalar.erf and value == 1:
+                return special.log_erfc(opposite(other.inputs[0]))
             inner = logarithm(other, depth) if value > 0 else None
             if inner is None:
                 return None

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from graphc.ir.node import Node
+from graphc.ir.node import Node, make
+from graphc.ir.shape import Shape
 from graphc.ops import composite, indexing, reduction, scalar
-from graphc.ops.layout import broadcast_to, reshape
+from graphc.ops.layout import broadcast_to, reshape, reshape_op, slice_op, transpose_op
+from graphc.ops.source import ramp_op
 from graphc.rewrite.facts import number
 from graphc.rewrite.rule import Context, Rule, rewrite_node
 
 PHASE = "stabilize"
+_CHOOSING = frozenset([reshape_op, transpose_op, slice_op, indexing.take_op])
+SPREADS = "all nan for a row whose element is inf or nan"
 UNDERFLOW = "finite where softmax underflows"
 
 
@@ -19,6 +23,46 @@ def _rowwise(node: Node) -> bool:
 
 def _cross_entropy(logits: Node, labels: Node) -> Node:
     return composite.softmax_cross_entropy(logits, labels)
+
+
+def _row_labels(indices: tuple[Node, ...], shape: Shape, axes: tuple[int, ...]) -> Node | None:
+    """The labels t of x[arange(n), t], one for each row of an array of this shape."""
+    *places, labels = indices
+    rows = shape[:-1]
+    if axes != tuple(range(len(shape))) or labels.shape not in (rows, (*rows, 1)):
+        return None
+    for axis, place in enumerate(places):
+        if place.op is not ramp_op or place.attrs["axis"] != axis or place.shape != labels.shape:
+            return None
+    return reshape(labels, rows)
+
+
+def _pick_from_take(node: Node, _: Context) -> Node | None:
+    source, *indices = node.inputs
+    labels = _row_labels(tuple(indices), source.shape, node.attrs["axes"]) if indices else None
+    return None if labels is None else reshape(indexing.pick(source, labels), node.shape)
+
+
+def _one_hot_from_scatter(node: Node, _: Context) -> Node | None:
+    values, *indices = node.inputs
+    shape = node.attrs["shape"]
+    labels = _row_labels(tuple(indices), shape, node.attrs["axes"]) if indices else None
+    if labels is None or not node.dtype.is_float:
+        return None
+    column = reshape(values, (*shape[:-1], 1))
+    return scalar.multiply(column, indexing.one_hot(labels, shape[-1], node.dtype))
+
+
+def _log_of_chosen(node: Node, _: Context) -> Node | None:
+    """log(x[...]) is log(x)[...] where log(x) has a stable form."""
+    (inner,) = node.inputs
+    if inner.op not in _CHOOSING:
+        return None
+    source, *rest = inner.inputs
+    moved = inner.op is reshape_op and source.op in (indexing.pick_op, indexing.take_op)
+    if source.op is not composite.softmax_op and not moved:
+        return None
+    return make(inner.op, (scalar.log(source), *rest), **inner.attrs)
 
 
 def _picked_log_softmax(node: Node, _: Context) -> Node | None:
@@ -115,6 +159,35 @@ def _binary_in_parts(node: Node, _: Context) -> Node | None:
 
 
 RULES: tuple[Rule, ...] = (
+    rewrite_node(
+        "pick_from_take",
+        "simplify",
+        "x[arange(n), t]",
+        "pick(x, t)",
+        (indexing.take_op,),
+        _pick_from_take,
+        condition="one element of each row; take_along_axis too",
+    ),
+    rewrite_node(
+        "one_hot_from_scatter",
+        "simplify",
+        "scatter_add(g, (arange(n), t))",
+        "reshape(g) * one_hot(t)",
+        (indexing.scatter_add_op,),
+        _one_hot_from_scatter,
+        condition="one element of each row",
+        changes=SPREADS,
+    ),
+    rewrite_node(
+        "log_of_chosen",
+        PHASE,
+        "log(softmax(z)[1:])",
+        "log_softmax(z)[1:]",
+        (scalar.log,),
+        _log_of_chosen,
+        condition="elements chosen by a slice, take, reshape or transpose",
+        changes=UNDERFLOW,
+    ),
     rewrite_node(
         "cross_entropy_from_log_softmax",
         PHASE,

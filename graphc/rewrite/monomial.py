@@ -187,15 +187,26 @@ def _exp_over_difference(powers: Powers) -> Powers | None:
 
 
 def _bell_over_tail(powers: Powers) -> Powers | None:
-    """exp(-u²) / erfc(u) is 1 / erfcx(u)."""
+    """exp(-u²) / erfc(u) is 1 / erfcx(u), and so with 1 + erf(-u)."""
     for power in _above(powers, scalar.exp):
         bell = power.inputs[0]
         inner = bell.inputs[0] if bell.op is scalar.negative else bell
         if inner is bell or inner.op is not scalar.square:
             continue
-        for tail in _below(powers, erfc):
-            if signed(tail.inputs[0])[1] is signed(inner.inputs[0])[1]:
-                return _replaced(powers, power, tail, erfcx(tail.inputs[0]), above=False)
+        for tail in (*_below(powers, erfc), *_below(powers, scalar.add)):
+            u = _tail_argument(tail)
+            if u is not None and signed(u)[1] is signed(inner.inputs[0])[1]:
+                return _replaced(powers, power, tail, erfcx(u), above=False)
+    return None
+
+
+def _tail_argument(tail: Node) -> Node | None:
+    """u for erfc(u) and 1 + erf(-u)."""
+    if tail.op is erfc:
+        return tail.inputs[0]
+    for one, other in (tail.inputs, tail.inputs[::-1]):
+        if number(one) == 1 and other.op is scalar.erf:
+            return opposite(other.inputs[0])
     return None
 
 
@@ -257,6 +268,7 @@ IDENTITIES: tuple[tuple[frozenset[tuple[Op, int]], Callable[[Powers], Powers | N
     (frozenset([(scalar.subtract, 0), (scalar.add, 1)]), _difference_of_squares),
     (frozenset([(scalar.subtract, 0), (scalar.subtract, 1)]), _difference_of_squares),
     (frozenset([(scalar.exp, 0), (erfc, 1)]), _bell_over_tail),
+    (frozenset([(scalar.exp, 0), (scalar.add, 1)]), _bell_over_tail),
     (frozenset([(scalar.sqrt, 0)]), _root_and_power),
     (frozenset([(scalar.sqrt, 1)]), _root_and_power),
     (frozenset([(scalar.exp, 0), (reduction.sum_op, 1)]), _exp_over_sum),

@@ -29,7 +29,7 @@ ARITHMETIC = frozenset(
     [scalar.add, scalar.subtract, scalar.negative, scalar.multiply, scalar.divide, scalar.square]
 )
 _GATES = frozenset([scalar.sigmoid, scalar.softplus, scalar.exp])
-_TAILS = frozenset([erfc, erfcx])
+_TAILS = frozenset([scalar.erf, erfc, erfcx])
 
 
 # Exact: whole numbers are much faster than fractions, and most are whole.
@@ -258,7 +258,7 @@ def _marks(factor: Node) -> Iterable[tuple[str, Node]]:
     elif factor.op is scalar.softplus:
         yield "softplus", family(factor)
         yield "factor", family(factor)
-    elif factor.op is erfc:
+    elif factor.op in (scalar.erf, erfc):
         yield "factor", factor
         yield "gate", scalar.square(signed(factor.inputs[0])[1])
     elif factor.op is scalar.sqrt:

@@ -42,6 +42,7 @@ from graphc.schedule.group import Group, Grouping, Step, in_inner_loop
 from graphc.schedule.lower import GroupLowering, anchor_demands
 from graphc.schedule.order import Ordering
 from graphc.schedule.own_kernel import OWN_KERNELS
+from graphc.schedule.padding import join_padding
 from graphc.schedule.reuse import reuse_memory
 from graphc.schedule.scatter import base_buffer
 from graphc.schedule.schedule import (
@@ -61,7 +62,7 @@ _ROUNDS = 8
 
 def schedule(graph: Graph) -> Schedule:
     """The schedule of a graph of primitive operations."""
-    graph, parts = place_pieces(_own_roots(graph))
+    graph, parts = place_pieces(_own_roots(join_padding(graph)))
     extra: set[Node] = set()
     compared = _compared(graph)
     for _ in range(_ROUNDS):

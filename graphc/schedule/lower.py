@@ -31,6 +31,7 @@ from graphc.loops.tidy import tidy
 from graphc.ops.reduction import ReductionOp
 from graphc.ops.source import ramp_op
 from graphc.schedule import buffer as buffers
+from graphc.schedule.addressing import Scope
 from graphc.schedule.analysis import Anchors, Demand, is_free
 from graphc.schedule.buffer import View
 from graphc.schedule.group import (
@@ -44,7 +45,7 @@ from graphc.schedule.group import (
     value_indices,
 )
 from graphc.schedule.index import Affine, Computed, Padded, Scaled, row_major_strides
-from graphc.schedule.values import Scope, Values
+from graphc.schedule.values import Values
 
 Memory = Callable[[Node], View | None]
 

@@ -34,6 +34,7 @@ from graphc.loops.ir import (
 from graphc.loops.tidy import tidy
 from graphc.ops.indices import ScatterOp, checked_op, is_valid, placed
 from graphc.schedule import buffer as buffers
+from graphc.schedule.addressing import Scope
 from graphc.schedule.analysis import checks_places, step_operands, unchecked
 from graphc.schedule.buffer import View
 from graphc.schedule.index import (
@@ -46,7 +47,7 @@ from graphc.schedule.index import (
     variable,
 )
 from graphc.schedule.lower import Lowered
-from graphc.schedule.values import Scope, Values
+from graphc.schedule.values import Values
 
 # Columns that one thread takes at least, as each reads all indices. Measured.
 COLUMNS = 64

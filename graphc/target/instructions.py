@@ -73,7 +73,8 @@ class Gemm(IntEnum):
     `ldc` in elements. A with `trans_a` is stored k x m. beta = 0 does not read C; k = 0 gives
     beta C. `batch` products are `stride_*` elements apart; where `group` is not 0, those of a group
     of so many are, and the groups `group_*` (C has one distance for all). C is computed in tiles of
-    tile_m x tile_n, each done by one thread: by BLAS, or by a kernel of our own (`small_product`)."""
+    tile_m x tile_n, each done by one thread: by BLAS, or by a kernel of our own (`small_product`).
+    """
 
     DTYPE = 1  # 0 float32, 1 float64
     TRANS_A = 2

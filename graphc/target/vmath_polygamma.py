@@ -73,9 +73,9 @@ def _bits(d: Arithmetic, n: Value) -> list[Value]:
 
 @in_double
 def polygamma(d: Arithmetic, width: int, n: Value, x: Value) -> Value:
-    """The n-th derivative of digamma; nan unless n is 0, 1, 2 ..., infinite where SciPy's is."""
-    whole = (n == d.floor(n)) & (n >= 0.0)
-    order = d.select(whole & (n > 0.0) & (n <= LARGEST_ORDER), n, d.constant(1.0))
+    """The n-th derivative of digamma for n = 0, 1 ... 170, nan for other n; poles as SciPy."""
+    whole = (n == d.floor(n)) & (n >= 0.0) & (n <= LARGEST_ORDER)
+    order = d.select(whole & (n > 0.0), n, d.constant(1.0))
     bits = _bits(d, order)
     negative = x < 0.0
     # -inf counts as a pole.
@@ -91,7 +91,6 @@ def polygamma(d: Arithmetic, width: int, n: Value, x: Value) -> Value:
     total = d.select(negative, reflected, above)
     total = d.select(negative & (fraction == 0.0), d.constant(math.inf), total)
     size = total * positive_gamma(d, width, order + 1.0, order < 0.0)
-    size = d.select(n > LARGEST_ORDER, d.constant(math.inf), size)
     half = n * 0.5
     result = d.select(half == d.floor(half), -size, size)
     result = d.select(whole, result, d.constant(math.nan))

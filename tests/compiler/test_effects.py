@@ -111,7 +111,9 @@ def test_a_shuffled_loop_finds_the_failed_batch() -> None:
     x, seen = gx.input("x", ("n",)), gx.state("seen", 0.0)
     gx.check(seen + gx.sum(x) < 60, "enough")
     step = gx.compile(x, gx.sum(x), updates={seen: seen + gx.sum(x)})
-    with pytest.raises(CheckFailedError, match=r"step \d+ \(epoch 1\): enough: .* for \d+.0 and 60"):
+    with pytest.raises(
+        CheckFailedError, match=r"step \d+ \(epoch 1\): enough: .* for \d+.0 and 60"
+    ):
         step.loop(np.arange(10, dtype=np.float32), batch_size=2, epochs=3, seed=4)
     assert 45 <= seen.value < 60
 

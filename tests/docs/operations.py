@@ -1,7 +1,7 @@
 """The page of operations, written from the registry: formulas, derivatives, types, errors, kernels.
 
 Examples of operations other than elementwise ones are those of the tests: `tests/op_cases` for what
-is registered, `tests/ops/bad_calls` for how public functions are called.
+is registered, `tests/ops/bad_operands` for how public functions are called.
 """
 
 from __future__ import annotations
@@ -18,20 +18,16 @@ import graphc as gx
 from graphc.errors import GradientError
 from graphc.ir.node import Node, make
 from graphc.ir.op import REGISTRY, Op
-from graphc.ir.shape import TensorType, TupleType
-from graphc.ir.traverse import topological
+from graphc.ir.shape import TensorType
 from graphc.ops import definition
 from graphc.ops.elementwise import TYPE_RULES, ElementwiseOp
 from graphc.ops.routine import pack
-from graphc.ops.source import SourceOp
 from graphc.view.show import formula
-from tests.op_cases.registry import CASES
-from tests.ops.bad_calls import AXES, numbers, operands
+from tests.docs.operation_examples import NAMES, example, made_of
 
 START, END = "<!-- the operations -->", "<!-- the end of the operations -->"
 _LONGEST = 110  # characters of a derivative that is written in LaTeX; longer ones are text
 _LIMIT = 220  # characters of a text, before what lies in its middle is left out
-_NAMES = ("x", "y", "z", "u", "v", "w")
 BUILT_IN = sorted(name for name in REGISTRY if name not in definition._defined)
 
 
@@ -103,7 +99,7 @@ def _wrapped(name: str) -> Any:
 
 def _math(text: str) -> str:
     """LaTeX in a cell: nothing in it ends the cell or the line."""
-    return "$" + " ".join(text.replace("|", r"\vert ").split()) + "$"
+    return "$" + " ".join(text.replace(r"\|", r"\Vert ").replace("|", r"\vert ").split()) + "$"
 
 
 def _text(text: str) -> str:
@@ -119,12 +115,18 @@ def _row(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def _line(node: Node) -> str:
+    """A node as one line of text; of a long one what lies in its middle is left out."""
+    text = str(gx.show(node, width=_LIMIT))
+    return _code(text if "\n" not in text else formula(node, limit=_LIMIT))
+
+
 def _written(node: Node) -> str:
     """A node in LaTeX, or as text where that would be long."""
     text = gx.latex(node)
     if len(text) <= _LONGEST and "aligned" not in text:
         return _math(text)
-    return _code(formula(node, limit=_LIMIT))
+    return _line(node)
 
 
 def _types_legend() -> list[str]:
@@ -164,7 +166,7 @@ def _elementwise_table(names: list[str], public: dict[int, str]) -> list[str]:
 
 def _symbols(op: ElementwiseOp) -> tuple[Node, ...]:
     """Inputs with the names that the formula gives its operands."""
-    names = _NAMES[: op.arity]
+    names = NAMES[: op.arity]
     if op.formula is not None:
         given = list(inspect.signature(op.formula).parameters)[1:]
         names = tuple(given) if len(given) == op.arity else names
@@ -223,34 +225,10 @@ def _error(op: ElementwiseOp, node: Node) -> str:
 def _kernel(op: Op, node: Node) -> str:
     if op.expand is None:
         return "native"
-    return _code(formula(op.expand(node), limit=_LIMIT))
+    return _line(op.expand(node))
 
 
 # --- operations of other kinds
-
-
-def example(name: str) -> Node | None:
-    """A node of an operation on inputs named x, y, ...; None where no test makes one."""
-    if name not in CASES or isinstance(REGISTRY[name], SourceOp):
-        return None
-    case = CASES[name]
-    given = [
-        gx.input(f"x{i}", a.shape, "float32" if a.dtype.kind == "f" else a.dtype)
-        for i, a in enumerate(case.arrays())
-    ]
-    made = [node for node in topological([case.build(*given)]) if node.op.name == name]
-    if not made:
-        return None
-    node = made[0]
-    if any(isinstance(source.type, TupleType) for source in node.inputs):
-        return node
-    inputs = (
-        source
-        if source.op.name == "const" and source.shape == ()
-        else gx.input(n, source.shape, source.dtype)
-        for n, source in zip((*_NAMES, *(f"x{i}" for i in range(200))), node.inputs, strict=False)
-    )
-    return make(node.op, tuple(inputs), **node.attrs)
 
 
 def _table(names: list[str]) -> list[str]:
@@ -290,10 +268,8 @@ def _gradients(op: Op, node: Node) -> str:
     parts = []
     for source, share in zip(node.inputs, shares, strict=True):
         if share is not None and isinstance(share.type, TensorType):
-            parts.append(
-                f"{_code(source.name or '?')}: {_code(formula(gx.simplify(share), limit=_LIMIT))}"
-            )
-    return "; ".join(parts)
+            parts.append(f"{_code(source.name or '?')}: {_line(gx.simplify(share))}")
+    return "; ".join(parts) or "0"
 
 
 def _gradient_symbol(node: Node) -> Node:
@@ -328,8 +304,8 @@ def _draws_table() -> list[str]:
     """The methods of a stream of random draws."""
     stream: Any = gx.random.Stream
     lines = [_row("method of `gx.random.stream(seed)`", "draws"), _row("---", "---")]
-    for name, method in sorted(vars(stream).items()):
-        if not name.startswith("_") and inspect.isfunction(method):
+    for name, method in inspect.getmembers(stream, inspect.isfunction):
+        if not name.startswith("_"):
             signature = inspect.signature(method)
             bare = [p.replace(annotation=p.empty) for p in signature.parameters.values()][1:]
             lines.append(_row(_code(f"{name}{inspect.Signature(bare)}"), _summary(method)))
@@ -343,22 +319,3 @@ def _summary(found: Any) -> str:
     if isinstance(found, Node):
         return "whether a model is trained, fixed when it is compiled"
     return _text(inspect.cleandoc(found.__doc__ or "").split("\n\n")[0])
-
-
-def made_of(name: str) -> list[str]:
-    """The operations of the graph that a function builds, other than inputs and constants."""
-    examples = operands()
-    if name in examples:
-        function, given = examples[name]
-        made = function(*given)
-    elif name in AXES:
-        made = AXES[name](numbers((3, 3)), 0)
-    else:
-        return []
-    roots = [node for node in _flat(made) if isinstance(node, Node)]
-    ops = {node.op.name for node in topological(roots) if not isinstance(node.op, SourceOp)}
-    return sorted(ops)
-
-
-def _flat(made: Any) -> list[Any]:
-    return [n for item in made for n in _flat(item)] if isinstance(made, list | tuple) else [made]

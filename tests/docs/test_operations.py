@@ -8,6 +8,7 @@ import graphc as gx
 from graphc.ir.op import REGISTRY
 from graphc.ops.elementwise import ElementwiseOp
 from tests.docs import operations
+from tests.docs.operation_examples import example
 from tests.docs.operations import BUILT_IN, END, START, page_text
 from tests.docs.page import ROOT, broken_links, unknown_names
 
@@ -65,7 +66,7 @@ def test_a_changed_definition_changes_the_page() -> None:
 
 def test_gradients_are_those_of_the_registry() -> None:
     """A row shows what the operation itself says."""
-    node = operations.example("transpose")
+    node = example("transpose")
     assert node is not None
     assert operations._gradients(REGISTRY["transpose"], node) == "`x`: `gᵀ`"
     tanh = REGISTRY["tanh"]

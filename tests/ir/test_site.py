@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import graphc as gx
-from graphc.errors import ShapeError
-from graphc.ir.site import SITES_KEPT, Site, inherit_sites, user_sites
+from graphc.errors import ArgumentError, ShapeError
+from graphc.ir.site import SITES_KEPT, Site, at_user_line, inherit_sites, user_sites
 
 
 def _line() -> int:
@@ -54,6 +54,21 @@ def test_derivatives_belong_to_the_lines_they_derive_from() -> None:
     y, line = gx.sin(x), _line()
     gradient = gx.grad(y, x)
     assert gradient.sites[0].line == line
+
+
+def test_a_call_that_does_not_fit_shows_the_signature() -> None:
+    """At the user's line, as an error of graphc; a TypeError of another kind stays what it is."""
+
+    @at_user_line
+    def scaled(x: float, factor: float = 2.0) -> float:
+        return x * factor
+
+    for call in (lambda: scaled(), lambda: scaled(1.0, 2.0, 3.0), lambda: scaled(1.0, by=2.0)):
+        with pytest.raises(ArgumentError, match=r"scaled\(x, factor=2.0\). Written at .*test_site"):
+            call()
+    with pytest.raises(TypeError, match="unsupported operand") as caught:
+        scaled(None)  # type: ignore[arg-type]
+    assert not isinstance(caught.value, ArgumentError)
 
 
 def test_inherited_sites_end_with_their_block() -> None:

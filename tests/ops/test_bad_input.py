@@ -15,27 +15,21 @@ import pytest
 import graphc as gx
 from graphc.errors import GraphcError
 from graphc.ops.elementwise import ElementwiseOp
-from tests.ops.bad_calls import (
-    AXES,
-    NO_AXES,
-    SEVERAL_AXES,
-    Call,
-    calls,
-    no_operands,
-    numbers,
-    operands,
-)
+from tests.ops.bad_calls import Call, calls
+from tests.ops.bad_layout_calls import layout_calls
+from tests.ops.bad_operands import AXES, NO_AXES, SEVERAL_AXES, no_operands, numbers, operands
 
 PUBLIC = sorted(gx.ops.__all__)
+BESIDES = ("operators", "random draws")
 OPERANDS = operands()
-CALLS = calls()
+CALLS = calls() | layout_calls()
 FUNCTIONS = [name for name in PUBLIC if callable(getattr(gx, name))]
 # How a message says what was expected or what came.
 _SAYS = re.compile(
     r"expected|got |\bhas\b|must|out of range|do(es)? not|differ|missing|too many|unexpected|once|"
     r"cannot|is not|needs|takes|!=| in operand "
 )
-_LINE = re.compile(r" Written at \S*tests/ops/(bad_calls|test_bad_input)\.py:\d+\.$")
+_LINE = re.compile(r" Written at \S*tests/ops/(bad_\w+|test_bad_input)\.py:\d+\.$")
 
 
 def complaint(call: Call) -> str:
@@ -143,7 +137,7 @@ def test_arguments_that_do_not_fit_the_signature(name: str) -> None:
     check(wrong)
 
 
-@pytest.mark.parametrize("name", [name for name in CALLS if hasattr(gx, name)])
+@pytest.mark.parametrize("name", [name for name in CALLS if hasattr(gx, name) or name in BESIDES])
 def test_what_one_operation_refuses(name: str) -> None:
     """Shapes, dtypes and ranges of its own."""
     check(CALLS[name])

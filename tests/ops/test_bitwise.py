@@ -28,8 +28,6 @@ def samples(dtype: str) -> tuple[np.ndarray, np.ndarray]:
 def test_as_numpy(dtype: str, target: str) -> None:
     """Every operation on every integer type, also shifts by more than the width and below 0."""
     a, b = samples(dtype)
-    if dtype == "uint8":  # computed in int32: a count is one of its own width
-        b = np.minimum(b, 7).astype(dtype)
     x, y = gx.input("x", ("n",), dtype), gx.input("y", ("n",), dtype)
     outputs = [f(x, y) for f in FUNCTIONS] + [gx.bitwise_invert(x)]
     expected = [f(a, b) for f in FUNCTIONS.values()] + [~a]

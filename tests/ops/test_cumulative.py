@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -30,17 +31,24 @@ def accumulated(name: str, value: np.ndarray, axis: int, reverse: bool) -> np.nd
     return np.flip(found, axis) if reverse else found
 
 
+@functools.cache
+def walks(name: str, ndim: int) -> tuple[Any, list[tuple[int, bool]], Any, Any]:
+    """One program for arrays of any sizes: each axis, in both directions, on each target."""
+    x = gx.input("x", tuple(f"n{i}" for i in range(ndim)), "float64")
+    ways = [(axis, reverse) for axis in range(-1, ndim) for reverse in (False, True)]
+    y = [getattr(gx, name)(x, axis, reverse=reverse) for axis, reverse in ways]
+    return x, ways, y, [gx.compile(x, y, target=t) for t in TARGETS]
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("name", sorted(NUMPY))
 def test_values_on_every_axis(name: str, shape: tuple[int, ...]) -> None:
     """Symbolic sizes, each axis, both directions; empty and single axes too."""
     value = np.random.default_rng(0).standard_normal(shape)
-    x = gx.input("x", tuple(f"n{i}" for i in range(len(shape))), "float64")
-    for axis in range(-len(shape), len(shape)):
-        for reverse in (False, True):
-            y = getattr(gx, name)(x, axis, reverse=reverse)
-            for found in values_of(y, x, value):
-                np.testing.assert_array_equal(found, accumulated(name, value, axis, reverse))
+    x, ways, y, compiled = walks(name, len(shape))
+    for results in (gx.evaluate(y, {x: value}), *(f(value) for f in compiled)):
+        for found, (axis, reverse) in zip(results, ways, strict=True):
+            np.testing.assert_array_equal(found, accumulated(name, value, axis, reverse))
 
 
 @pytest.mark.parametrize("name", ["cumsum", "cumprod"])

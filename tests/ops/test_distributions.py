@@ -256,7 +256,7 @@ def test_shapes_and_types_of_parameters() -> None:
     """By default those of the parameters; asked for, they have to fit."""
     r = gx.random.stream(0)
     a, b = gx.input("a", ("n", 1), "float64"), gx.input("b", (3,))
-    assert r.normal(mean=a, std=b).shape == a.shape[:1] + (3,)
+    assert r.normal(mean=a, std=b).shape == (*a.shape[:1], 3)
     assert r.normal(mean=a, std=b).dtype.name == "float64"
     assert r.normal(mean=b).dtype.name == "float32"
     assert r.uniform().shape == ()
@@ -289,3 +289,15 @@ def test_bad_arguments_are_errors_at_the_line(number: int) -> None:
     call, error, text = BAD[number]
     with pytest.raises(error, match=rf"(?s){text}.*Written at .*test_distributions.py"):
         call(gx.random.stream(0))
+
+
+def test_gamma_draws_in_a_loop_are_one_for_each_step() -> None:
+    """Not the same one for all; with a parameter that the loop computes an error says how."""
+    stream, x = gx.random.stream(0), gx.input("x", ("n",))
+    zero = gx.const(0.0)
+    _, drawn = gx.scan(lambda carry, _: (carry + 1, stream.gamma(2.0, (2,))), zero, x)
+    found = value(drawn, {x: np.zeros(2000)})
+    assert len(np.unique(found)) == found.size
+    assert stats.kstest(found.ravel(), stats.gamma(2).cdf).pvalue > UNLIKELY
+    with pytest.raises(ArgumentError, match=r"takes parameters from outside.*test_distributions"):
+        gx.scan(lambda carry, _: (stream.gamma(carry), carry), zero + 1, x)

@@ -76,7 +76,9 @@ def test_constants_are_checked_at_once() -> None:
     """At the line, and nothing is left to be checked later."""
     assert gx.check(True, "fine").shape == ()
     assert gx.check(gx.const([1.0, 2.0]) > 0, "fine").shape == (2,)
-    with pytest.raises(CheckFailedError, match=r"not so: the condition fails at \(1,\).*test_effect"):
+    with pytest.raises(
+        CheckFailedError, match=r"not so: the condition fails at \(1,\).*test_effect"
+    ):
         gx.check(np.array([True, False]), "not so")
     with pytest.raises(CheckFailedError, match="for 2.0 and 3.0"):
         gx.check(gx.const(2.0) > 3.0, "more than three")
@@ -92,7 +94,9 @@ def test_bad_statements_are_errors_at_the_line() -> None:
             gx.check(x > 0, message)  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match="depends on sizes alone"):
         gx.check(gx.ramp(("n",), 0) < 5, "few")
-    with pytest.raises(ArgumentError, match=r"print: expected a label, a string; got 3.*test_effect"):
+    with pytest.raises(
+        ArgumentError, match=r"print: expected a label, a string; got 3.*test_effect"
+    ):
         gx.print(x, 3)  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match="several results"):
         gx.print(gx.slogdet(gx.input("a", (2, 2))))
@@ -190,5 +194,32 @@ def test_a_graph_with_effects_as_text() -> None:
     assert isinstance(graph, Graph)
     assert [node.op.name for node in graph.effects] == ["check", "print"]
     text = gx.to_text(graph)
-    assert 'check(%' in text
+    assert "check(%" in text
     assert gx.to_text(gx.parse(text)) == text
+
+
+def test_no_effect_in_a_body_is_lost() -> None:
+    """A loop has no place for a statement about one of its steps: an error, at its line."""
+    x = gx.input("x", ("n",))
+
+    def body(carry: Any, element: Any) -> Any:
+        gx.check(carry < 5, "small")
+        return carry + element, carry
+
+    with pytest.raises(ArgumentError, match=r"inside the body of a loop.*test_effect"):
+        gx.scan(body, gx.const(0.0), x)
+
+
+def test_vmap_states_it_of_all_examples(capsys: Any) -> None:
+    """A check or a print of one example becomes one of the batch."""
+    rows = gx.input("rows", ("n", 2))
+
+    def total(row: Any) -> Any:
+        gx.check(row > 0, "positive")
+        return gx.print(gx.sum(row), "total") * 2
+
+    doubled = gx.vmap(total)(rows)
+    gx.evaluate(doubled, {rows: np.ones((3, 2))})
+    assert capsys.readouterr().out == "total: float32 (3,) [2. 2. 2.]\n"
+    with pytest.raises(CheckFailedError, match=r"positive: .* at \(1, 0\) of \(2, 2\)"):
+        gx.evaluate(doubled, {rows: [[1.0, 1.0], [-1.0, 1.0]]})

@@ -148,7 +148,7 @@ def test_constants_are_checked_where_they_are_written() -> None:
         ([0.5], DTypeError, "expected integer indices, got float64"),
         (True, DTypeError, "expected indices, slices"),
         (np.array(True), DTypeError, "a mask with axes"),
-        (["a"], DTypeError, "expected integer indices"),
+        (["a"], DTypeError, "expected numbers"),
         (([0], "a"), DTypeError, "expected integers, slices"),
         (([0], 1.5), DTypeError, "expected integers, slices"),
         (([0], ..., ...), ShapeError, "axes|at most one"),

@@ -93,6 +93,18 @@ def test_derivative_at_zero_is_zero(ord: Any) -> None:
         np.testing.assert_array_equal(found, 0)
 
 
+def test_norms_of_nothing() -> None:
+    """0 of no elements, except for those that only elements have."""
+    x = gx.input("x", (2, 0))
+    some: tuple[Any, ...] = (None, 1, 2, 3, 0)
+    none: tuple[Any, ...] = (np.inf, -np.inf, -1)
+    for ord in some:
+        np.testing.assert_array_equal(gx.compile(x, gx.norm(x, ord, axis=1))(np.ones((2, 0))), 0)
+    for ord in none:
+        with pytest.raises(ShapeError):
+            gx.norm(x, ord, axis=1)
+
+
 def test_equal_extremes_share_the_derivative() -> None:
     """Of the largest elements, with their signs."""
     x = gx.input("x", (3,), "float64")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -37,9 +38,17 @@ def hard(dtype: str, shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
 def stable(value: np.ndarray, axis: int, descending: bool) -> np.ndarray:
     """The oracle's order: NumPy's, of the array from its end where it descends."""
     if not descending:
-        return np.argsort(value, axis=axis, kind="stable")
+        return np.asarray(np.argsort(value, axis=axis, kind="stable"))
     turned = np.argsort(np.flip(value, axis), axis=axis, kind="stable")
-    return value.shape[axis] - 1 - np.flip(turned, axis)
+    return np.asarray(value.shape[axis] - 1 - np.flip(turned, axis))
+
+
+@functools.cache
+def sorting(dtype: str, ndim: int, axis: int, descending: bool) -> tuple[Any, Any, Any]:
+    """One program for arrays of any sizes: the input, the results, and each target's function."""
+    x = gx.input("x", tuple(f"n{i}" for i in range(ndim)), dtype)
+    y = [gx.sort(x, axis, descending=descending), gx.argsort(x, axis, descending=descending)]
+    return x, y, [gx.compile(x, y, target=t) for t in TARGETS]
 
 
 @pytest.mark.parametrize("descending", [False, True])
@@ -50,13 +59,11 @@ def test_sorted_elements_and_their_places(
 ) -> None:
     """Stable, nan last (first where it descends), both zeros equal: the bits of NumPy's choice."""
     value = hard(dtype, shape)
-    x = gx.input("x", tuple(f"n{i}" for i in range(len(shape))), dtype)
     for axis in range(-1, len(shape) - 1):
-        y = [gx.sort(x, axis, descending=descending), gx.argsort(x, axis, descending=descending)]
         order = stable(value, axis, descending)
         chosen = np.take_along_axis(value, order, axis)
-        compiled = [gx.compile(x, y, target=t)(value) for t in TARGETS]
-        for values, indices in (gx.evaluate(y, {x: value}), *compiled):
+        x, y, compiled = sorting(dtype, len(shape), axis, descending)
+        for values, indices in (gx.evaluate(y, {x: value}), *(f(value) for f in compiled)):
             assert values.dtype == value.dtype
             assert indices.dtype == np.int64
             np.testing.assert_array_equal(indices, order)

@@ -91,8 +91,11 @@ def test_fractions_that_are_computed() -> None:
     q = gx.input("q", (), "float32")
     f = gx.compile([x, q], gx.quantile(x, q))
     np.testing.assert_allclose(f(np.arange(11.0), np.float32(0.25)), 2.5)
-    with pytest.raises(IndexRangeError):
-        f(np.arange(11.0), np.float32(1.5))
+    for fraction in (1.5, 1.01, -0.01, np.nan):
+        with pytest.raises(IndexRangeError, match=r"test_quantiles\.py"):
+            f(np.arange(11.0), np.float32(fraction))
+        with pytest.raises(IndexRangeError, match=r"test_quantiles\.py"):
+            gx.evaluate(gx.quantile(x, q), {x: np.arange(11.0), q: fraction})
 
 
 def test_what_is_wrong_is_said() -> None:

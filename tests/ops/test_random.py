@@ -157,7 +157,10 @@ def test_uses_steps_and_seeds_are_independent() -> None:
     """No two of them correlate, nor do neighbouring indices; the same ones repeat exactly."""
     count = 40_000
     stream, other = gx.random.stream(1), gx.random.stream(2)
-    first, second = stream.normal((count,), dtype="float64"), stream.normal((count,), dtype="float64")
+    first, second = (
+        stream.normal((count,), dtype="float64"),
+        stream.normal((count,), dtype="float64"),
+    )
     drawn = [
         value(first), value(second), value(first, step=1), value(first, step=2),
         value(other.normal((count,), dtype="float64")), value(first)[1:],
@@ -383,7 +386,9 @@ def test_shuffled_index_of_huge_and_symbolic_ranges(target: str) -> None:
     with pytest.raises(IndexRangeError, match="out of range"):
         huge(np.array([[-1], [0]]))
     x = gx.input("x", ("n",))
-    named = gx.compile(x, gx.random.stream(1).shuffled_index(gx.ramp(("n",), 0), "n"), target=target)
+    named = gx.compile(
+        x, gx.random.stream(1).shuffled_index(gx.ramp(("n",), 0), "n"), target=target
+    )
     fixed = value(gx.random.stream(1).shuffled_index(gx.ramp((11,), 0), 11))
     np.testing.assert_array_equal(named(np.zeros(11, np.float32)), fixed)
 

@@ -110,7 +110,7 @@ def test_what_is_wrong_is_said() -> None:
     with pytest.raises(ArgumentError, match="ddof or correction"):
         gx.var(x, ddof=1, correction=1)
     with pytest.raises(ArgumentError, match="a number as correction; got 'one'"):
-        gx.std(x, correction="one")  # type: ignore[arg-type]
+        gx.std(x, correction="one")
     with pytest.raises(ArgumentError, match="n >= 0 differences; got -1"):
         gx.diff(x, -1)
     with pytest.raises(GradientError, match="a count has no derivative"):

@@ -183,7 +183,7 @@ _CHUNK = 2**20
 def test_every_float32(name: str) -> None:
     """All 2**32 arguments in two processes, against NumPy's or SciPy's float64.
 
-    One to three minutes for an operation, most of it the reference.
+    Half a minute to a minute and a half for an operation on two cores, an hour for all of them.
     """
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(2, mp_context=context) as pool:
@@ -198,6 +198,7 @@ def worst_float32(name: str, start: int, stop: int) -> tuple[float, float]:
     found = []
     for low in range(start, stop, _CHUNK):
         x = np.arange(low, low + _CHUNK, dtype=np.uint64).astype(np.uint32).view(np.float32)
+        x = x[HOLDS[name](x)] if name in HOLDS else x
         with np.errstate(all="ignore"):
             want = np.asarray(op.reference({}, x.astype(np.float64)), np.float64)
         found.append(meter(x, function(x), want))
@@ -211,7 +212,7 @@ def error_meter() -> Callable[..., tuple[float, float]]:
 
     @numba.njit(error_model="numpy")
     def worst(x: Any, got: Any, want: Any) -> tuple[float, float]:
-        largest, where = -1.0, 0.0
+        largest, where = 0.0, 0.0
         for i in range(x.shape[0]):
             # Infinity counts as the number after the largest one.
             truth = min(max(want[i], -(2.0**128)), 2.0**128)

@@ -293,9 +293,26 @@ def chain(b: GraphBuilder) -> list[Made]:
     return [(a, False), (h, False), (gx.softmax(h, axis=-1), False)]
 
 
+def keyed(b: GraphBuilder, x: Node, change: bool) -> Node:
+    """A key of arrays and slices, read or changed."""
+    chosen = b.pick.sample(range(x.ndim), b.pick.randrange(1, x.ndim + 1))
+    shape = b.shape(1)
+    key = tuple(
+        b.add_labels(shape, dim) if axis in chosen else slice(None)
+        for axis, dim in enumerate(x.shape)
+    )
+    if not change:
+        return x[key]
+    places = x.at[key]
+    values = places.get() * 0.5 + b.pick.choice((0.0, 1.0))
+    return b.pick.choice((places.set, places.add))(values)  # type: ignore[no-any-return]
+
+
 def indexing(b: GraphBuilder) -> Made:
     x = b.float_node(1)
-    kind = b.pick.choice(("pick", "take", "take", "scatter", "one_hot", "entropy", "argmax_pick"))
+    kind = b.pick.choice(
+        ("pick", "take", "take", "scatter", "one_hot", "entropy", "argmax_pick", "key", "change")
+    )
     exact = x in b.exact
     if kind == "pick":
         return gx.pick(x, b.add_labels(x.shape[:-1], x.shape[-1])), exact
@@ -304,6 +321,8 @@ def indexing(b: GraphBuilder) -> Made:
     if kind == "scatter":
         labels = b.add_labels(x.shape[:1], 4)
         return gx.scatter_add(x, labels, b.pick.choice((4, 5))), False
+    if kind in ("key", "change"):
+        return keyed(b, x, kind == "change"), exact and kind == "key"
     if kind == "entropy":
         return gx.softmax_cross_entropy(x, b.add_labels(x.shape[:-1], x.shape[-1])), False
     if kind == "argmax_pick":

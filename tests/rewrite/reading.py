@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 import graphc as gx
-from graphc.ir.node import Node
+from graphc.ir.node import Node, make
 from graphc.ops import scalar
 from graphc.ops.elementwise import not_zero
+from graphc.ops.indexing import scatter_add_op
 from graphc.ops.source import size
 from graphc.rewrite.logarithm import log1mexp
 
@@ -31,7 +32,7 @@ FUNCTIONS = (
     "matmul", "softmax", "log_softmax", "logsumexp", "softmax_cross_entropy",
     "sigmoid_cross_entropy", "const", "logaddexp", "sinh", "cosh", "logit", "reciprocal", "rsqrt",
     "concat", "prod", "min", "any", "all", "diag", "eye", "sign", "exp2",
-    "erfc", "erfcx", "log_erfc", "ndtr", "log_ndtr",
+    "take_along_axis", "pad", "erfc", "erfcx", "log_erfc", "ndtr", "log_ndtr",
 )  # fmt: skip
 OPERATORS: dict[type, Any] = {
     ast.Add: gx.add, ast.Sub: gx.subtract, ast.Mult: gx.multiply, ast.Div: gx.divide,
@@ -66,10 +67,19 @@ def names() -> dict[str, Node]:
     known |= {"C": gx.input("C", (4, 4)), "D": gx.input("D", (4, 4)), "E": gx.input("E", (2, 4))}
     known |= {"F": gx.input("F", (4, 2)), "G": gx.input("G", (3, "n"))}
     known |= {"w": gx.input("w", (64, 2)), "nan": gx.const(float("nan"), "float32")}
+    known |= indexed(known["x"], known["u"], known["t"])
     return known | {
         "n": size("n", "float32"),
         "n4": size(4 * gx.input("_", ("n",)).shape[0], "float32"),
     }
+
+
+def indexed(x: Node, u: Node, t: Node) -> dict[str, Node]:
+    """The rows 0..n-1, the labels as an index takes them, and values added up at both."""
+    rows = gx.arange(x.shape[0])
+    label, column = x[rows, t].inputs[2], gx.take_along_axis(x, t[:, None], axis=1).inputs[2]
+    added = make(scatter_add_op, (u, rows, label), axes=(0, 1), shape=x.shape)
+    return {"rows": rows, "label": label, "label_column": column, "added": added}
 
 
 def read(text: str) -> Node:

@@ -238,17 +238,17 @@ ALGEBRA = mixed((
     lambda a, b, c: 1 - gx.sigmoid(a), lambda a, b, c: gx.sigmoid(a), lambda a, b, c: a * b * a,
     lambda a, b, c: gx.log(1 + gx.exp(a)), lambda a, b, c: gx.tanh(a), lambda a, b, c: a / b,
 ))  # fmt: skip
-# Graphs of several kinds, each with the size that gives about 2,000 nodes.
+# Graphs of several kinds, each with the size that gives about 800 nodes.
 GRAPHS: dict[str, tuple[Callable[[int], list[Node]], int]] = {
-    "a network": (network, 110),
-    "y + x": (chain(lambda y, x, _: y + x), 2000),
-    "y * x + x": (chain(lambda y, x, _: y * x + x), 1000),
-    "a polynomial": (chain(lambda y, x, place: y * x + float(place)), 660),
-    "gates": (chain(lambda y, x, _: y / (1 + gx.exp(-y))), 500),
-    "a chain with its gradient": (with_gradient, 300),
-    "a wide sum": (wide_sum, 650),
-    "choices": (CHOICES, 900),
-    "algebra": (ALGEBRA, 2000),
+    "a network": (network, 45),
+    "y + x": (chain(lambda y, x, _: y + x), 800),
+    "y * x + x": (chain(lambda y, x, _: y * x + x), 400),
+    "a polynomial": (chain(lambda y, x, place: y * x + float(place)), 270),
+    "gates": (chain(lambda y, x, _: y / (1 + gx.exp(-y))), 200),
+    "a chain with its gradient": (with_gradient, 120),
+    "a wide sum": (wide_sum, 260),
+    "choices": (CHOICES, 400),
+    "algebra": (ALGEBRA, 800),
 }
 
 

@@ -105,7 +105,8 @@ STEPS: tuple[Callable[[Node, Node], Node], ...] = (
     lambda p, q: p / (2 + gx.cos(q)) / (2 + gx.sin(p)), lambda p, _: gx.reciprocal(1 + gx.exp(p)),
     lambda p, q: gx.concat([wide(p), wide(q)], axis=1)[:, 3:], lambda p, _: wide(p)[:, ::-1],
     lambda p, q: gx.concat([wide(p)[:, :1], wide(q)[:, 1:]], axis=1),
-    lambda p, _: gx.max(gx.max(wide(p), axis=1, keepdims=True)), lambda p, q: wide(p) @ gx.diag(ROW),
+    lambda p, _: gx.max(gx.max(wide(p), axis=1, keepdims=True)),
+    lambda p, _: wide(p) @ gx.diag(ROW),
     lambda p, _: gx.sum(gx.mean(wide(p), axis=1)), lambda p, q: wide(p) @ (gx.eye(3) * gx.sum(q)),
     lambda p, q: wide(p) @ gx.reshape(ROW, (3, 1)) @ gx.reshape(ROW, (1, 3)) * q,
 )  # fmt: skip

@@ -167,6 +167,24 @@ def test_kernels_of_many_pieces_stay_small() -> None:
     assert all(len(step.nodes) <= 50 for step in steps)
 
 
+# ---- padding
+
+
+def test_padding_that_is_stored_is_a_concatenation() -> None:
+    """As an output or read at several offsets; elsewhere it is an index map of what reads it."""
+    x = gx.input("x", ("n", 4), "float64")
+    padded = gx.pad(x, ((1, 2), (0, 1)))
+    assert len(scheduled(x, padded).steps) > 1
+    taps = padded[:-2, 1:] + padded[2:, :-1]
+    assert len(scheduled(x, gx.exp(taps)).steps) > 1
+    assert len(scheduled(x, gx.exp(padded)).steps) == 1
+    multiplied = gx.pad(gx.exp(x), 1) @ gx.ones((6, 2), "float64")
+    regrouped = gx.pad(x, 1, constant_values=2).reshape(-1)
+    spread = gx.vjp(x[1:, ::2], x, gx.exp(x[1:, ::2]))
+    for made in (padded, taps * 2, gx.exp(padded), multiplied, regrouped, spread):
+        check([x], made, *arrays(x))
+
+
 # ---- states
 
 

@@ -260,6 +260,7 @@ EDGES: list[tuple[str, tuple[float, ...], float]] = [
     ("polygamma", (0, -2), NAN), ("polygamma", (1, 0.0), INF), ("polygamma", (1, -2), INF),
     ("polygamma", (2, -2), -INF), ("polygamma", (2, -0.0), -INF), ("polygamma", (1, INF), 0),
     ("polygamma", (1, -INF), INF), ("polygamma", (0.5, 2), NAN), ("polygamma", (-1, 2), NAN),
+    ("polygamma", (171, 2), NAN),
     ("betaln", (0, 3), INF), ("betaln", (1, 1), 0), ("betaln", (1, INF), -INF),
     ("betaln", (-1, 2), NAN), ("bessel_i0", (0.0,), 1), ("bessel_i0", (-INF,), INF),
     ("bessel_i1", (-0.0,), -0.0), ("bessel_i1", (-INF,), -INF), ("bessel_i0e", (INF,), 0),
