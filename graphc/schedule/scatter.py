@@ -3,8 +3,8 @@
 Chunks of a kernel own different elements of the result, and each walks all indices in order, so
 the result does not depend on how many threads there are. What the axes before the indexed ones
 count is split between them, else what the other axes do. Where indices select single elements of a
-vector one thread does all: dividing the places among threads makes each read all indices, and was
-slower at any length.
+vector one thread does all: to divide the places makes each thread read all indices, and two were no
+faster than one (measured with 100,000 to 4,000,000 indices).
 
 The result is updated where its base lies, or after a copy of it; a base that is no buffer of its
 own is written by the kernel first, and so are zeros.

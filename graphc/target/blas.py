@@ -17,9 +17,10 @@ from pathlib import Path
 
 from graphc.errors import ArgumentError, CompileError
 from graphc.target import engine, threads
+from graphc.target.lapack import PREFIX, ROUTINES
 
-_PREFIX = "graphc_"
-_ROUTINES = ("sgetrf", "dgetrf", "sgetrs", "dgetrs")
+
+_BLAS = ("gemm", "gemv", "trsm")  # the others are LAPACK's
 
 
 @functools.cache
@@ -58,15 +59,15 @@ def address(routine: str) -> int:
         found = getattr(library, f"scipy_{routine}_", None)
         if found is not None:
             return int(ctypes.cast(found, ctypes.c_void_p).value or 0)
-    kind = "lapack" if "get" in routine else "blas"
+    kind = "blas" if routine[1:] in _BLAS else "lapack"
     return _capsule_address(f"scipy.linalg.cython_{kind}", routine)
 
 
 def define_symbols(needs: Iterable[str]) -> None:
-    """Make the LAPACK routines among `needs` known to object code."""
+    """Make the BLAS and LAPACK routines among `needs` known to object code."""
     for symbol in needs:
-        routine = symbol.removeprefix(_PREFIX)
-        if routine in _ROUTINES and routine != symbol:
+        routine = symbol.removeprefix(PREFIX)
+        if routine in ROUTINES and routine != symbol:
             engine.define(symbol, address(routine))
             _control_threads()
 

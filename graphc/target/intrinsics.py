@@ -20,6 +20,7 @@ from numba.core import cgutils, types
 from numba.core.errors import TypingError
 from numba.extending import lower_builtin, models, register_model, type_callable
 
+from graphc.target.lapack_intrinsics import LAPACK_INTRINSICS
 from graphc.target.math_intrinsics import MATH_INTRINSICS
 
 INT64 = ir.IntType(64)
@@ -201,6 +202,18 @@ def _lower_setitem(context: Any, builder: Any, signature: Any, args: Any) -> Any
     return context.get_dummy_value()
 
 
+@_intrinsic
+def from_element(typing_context: Any, buffer: Any, index: Any) -> Any:
+    """The buffer from its element `index` on."""
+    if not isinstance(buffer, Buffer):
+        raise TypingError(f"from_element: expected a pointer, got {buffer}")
+
+    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return _element(context, builder, args[0], args[1], signature.args[1])
+
+    return buffer(buffer, index), emit
+
+
 # --- integers, constants, the context ------------------------------------------------------------
 
 
@@ -284,67 +297,6 @@ def _record_failure(builder: Any, words: Any, code: Any, detail: Any) -> None:
             _mark(builder, builder.store(value, place), _CONTEXT_SLOT)
 
 
-# --- linear algebra ------------------------------------------------------------------------------
-
-_FORTRAN_INT = ir.IntType(32)
-_LAPACK_PREFIX = {types.float32: "s", types.float64: "d"}
-
-
-def _floating(name: str, buffer: Any) -> str:
-    if not isinstance(buffer, Buffer) or buffer.dtype not in _LAPACK_PREFIX:
-        raise TypingError(f"{name}: expected a float32 or float64 pointer, got {buffer}")
-    return _LAPACK_PREFIX[buffer.dtype]
-
-
-def _int32_cell(context: Any, builder: Any, value: Any, value_type: Any) -> Any:
-    return cgutils.alloca_once_value(builder, context.cast(builder, value, value_type, types.int32))
-
-
-def _leading(builder: Any, size: Any) -> Any:
-    """A leading dimension: LAPACK wants at least 1, also for an empty matrix."""
-    value = builder.load(size)
-    positive = builder.icmp_signed(">", value, _FORTRAN_INT(0))
-    return cgutils.alloca_once_value(builder, builder.select(positive, value, _FORTRAN_INT(1)))
-
-
-def _call_fortran(builder: Any, symbol: str, args: list[Any]) -> None:
-    signature = ir.FunctionType(ir.VoidType(), [argument.type for argument in args])
-    builder.call(cgutils.get_or_insert_function(builder.module, signature, symbol), args)
-
-
-@_intrinsic
-def lu_factor(typing_context: Any, n: Any, matrix: Any, pivots: Any) -> Any:
-    """Factor the column-major n x n `matrix` in place (LAPACK getrf); the result is its info."""
-    symbol = f"graphc_{_floating('lu_factor', matrix)}getrf"
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        size = _int32_cell(context, builder, args[0], signature.args[0])
-        info = cgutils.alloca_once_value(builder, _FORTRAN_INT(0))
-        leading = _leading(builder, size)
-        _call_fortran(builder, symbol, [size, size, args[1], leading, args[2], info])
-        return builder.sext(builder.load(info), INT64)
-
-    return types.int64(n, matrix, pivots), emit
-
-
-@_intrinsic
-def lu_solve(typing_context: Any, n: Any, nrhs: Any, matrix: Any, right: Any, pivots: Any) -> Any:
-    """Solve in place from `lu_factor`'s result (LAPACK getrs, no transpose), columns of `right`."""
-    symbol = f"graphc_{_floating('lu_solve', matrix)}getrs"
-
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        size = _int32_cell(context, builder, args[0], signature.args[0])
-        count = _int32_cell(context, builder, args[1], signature.args[1])
-        info = cgutils.alloca_once_value(builder, _FORTRAN_INT(0))
-        plain = cgutils.alloca_once_value(builder, ir.IntType(8)(ord("N")))
-        leading = _leading(builder, size)
-        arguments = [plain, size, count, args[2], leading, args[4], args[3], leading, info]
-        _call_fortran(builder, symbol, arguments)
-        return builder.sext(builder.load(info), INT64)
-
-    return types.int64(n, nrhs, matrix, right, pivots), emit
-
-
 def _memory_primitives() -> dict[str, Callable[..., Any]]:
     table: dict[str, Callable[..., Any]] = {
         f"{name}_pointer": _pointer(f"{name}_pointer", dtype) for name, dtype in _DTYPES.items()
@@ -356,10 +308,9 @@ def _memory_primitives() -> dict[str, Callable[..., Any]]:
         "context_word": context_word,
         "fail": fail,
         "fail_index": fail_index,
-        "lu_factor": lu_factor,
-        "lu_solve": lu_solve,
+        "from_element": from_element,
     }
-    return {**table, **others}
+    return {**table, **others, **LAPACK_INTRINSICS}
 
 
 INTRINSICS: Mapping[str, Callable[..., Any]] = {**MATH_INTRINSICS, **_memory_primitives()}

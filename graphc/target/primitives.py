@@ -23,8 +23,9 @@ from typing import Any
 import numpy as np
 
 from graphc.ops.philox import WORD_NAMES, random_words
-from graphc.target import vmath
+from graphc.target import decompositions, vmath
 from graphc.target.arithmetic import NUMPY_MACHINES, Value, silent
+from graphc.target.lapack import LAPACK
 from graphc.target.linear_solve import lu_factor_columns, lu_solve_columns
 
 CELL = 8  # bytes
@@ -274,6 +275,11 @@ def _random_bits(word: int) -> Callable[[int, int, int, int], np.uint32]:
     return random_bits
 
 
+def from_element(pointer: Pointer, index: int) -> Pointer:
+    """The memory of `pointer` from its element `index` on."""
+    return Pointer(pointer.address + int(index) * pointer.dtype.itemsize, pointer.dtype)
+
+
 def lu_factor(n: int, matrix: Pointer, pivots: Pointer) -> int:
     """LAPACK's getrf on a column-major n x n matrix, in place.
 
@@ -320,9 +326,10 @@ PRIMITIVES: dict[str, Callable[..., Any]] = {
             bitwise_right_shift, divide, logical_and, logical_or, logical_not, select,
             maximum, minimum, maximum_reassociating, minimum_reassociating,
             add_reassociating, multiply_reassociating, absolute, sign, floor, ceil, isnan, isfinite,
-            lu_factor, lu_solve,
+            from_element, lu_factor, lu_solve,
         )
     },
+    **{name: getattr(decompositions, name) for name in LAPACK if not name.startswith("lu_")},
 }  # fmt: skip
 """Every name that a kernel may import, with its meaning in Python."""
 

@@ -91,7 +91,7 @@ class Accuracy:
 
 
 def _table(result: Accuracy) -> list[str]:
-    columns = ("", "worst error", "digits lost", "median", "at", "exact", "got", "condition")
+    columns = ("", "worst ulp", "digits lost", "median", "at", "exact", "got", "condition")
     rows: list[tuple[str, ...]] = [columns]
     for form in (result.written, result.compiled):
         lost = f"{form.digits_lost(result.digits):.1f} of {result.digits:.1f}"
@@ -110,7 +110,7 @@ def _table(result: Accuracy) -> list[str]:
 
 
 def _ulps(error: float) -> str:
-    return f"{error:.2f} ulp" if error < 100 else f"{error:.2g} ulp"
+    return f"{error:.2f}" if error < 100 else f"{error:.2g}"
 
 
 def _number(value: float, dtype: DType) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import graphc as gx
 from graphc.ir.op import REGISTRY
@@ -10,7 +11,15 @@ from graphc.ops.elementwise import ElementwiseOp
 from tests.docs import operations
 from tests.docs.operation_examples import example
 from tests.docs.operations import BUILT_IN, END, START, page_text
-from tests.docs.page import ROOT, broken_links, unknown_names
+from tests.docs.page import (
+    ROOT,
+    broken_links,
+    check_outputs,
+    examples,
+    run_together,
+    too_wide,
+    unknown_names,
+)
 
 PAGE = ROOT / "docs" / "operations.md"
 
@@ -48,8 +57,15 @@ def test_rows_fit_their_tables() -> None:
         assert all(row.count("$") % 2 == 0 for row in rows)
 
 
+def test_the_example_prints_what_is_shown(tmp_path: Path) -> None:
+    """The report of accuracy, but for its figures, which depend on NumPy's."""
+    codes = [example.code.text for example in examples(PAGE.read_text("utf-8"))]
+    check_outputs(PAGE, run_together(codes, tmp_path, "model.py"))
+
+
 def test_links_and_names() -> None:
-    """What the page points to exists."""
+    """What the page points to exists, and its code needs no scrolling."""
+    assert not too_wide(PAGE.read_text("utf-8"))
     assert not broken_links(PAGE)
     assert not unknown_names(PAGE.read_text("utf-8"))
 

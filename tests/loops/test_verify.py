@@ -14,6 +14,7 @@ from graphc.loops.ir import (
     Argument,
     Axis,
     Buffer,
+    Carry,
     Check,
     Constant,
     Kernel,
@@ -25,6 +26,7 @@ from graphc.loops.ir import (
     Variable,
 )
 from graphc.loops.verify import verify
+from graphc.target.render import render
 
 ZERO = Constant(0, "int64")
 HALF = Constant(0.5, "float32")
@@ -78,6 +80,8 @@ def test_a_good_program_passes() -> None:
         ([Loop(axis("i", PARALLEL), (Loop(axis("j", PARALLEL), ()),))], "j inside another"),
         ([Loop(axis("i", REDUCING), ())], "i is reducing with 0 accumulators"),
         ([Loop(axis("i", SEQUENTIAL), (), (add("t", HALF),))], "i is sequential with 1"),
+        ([Loop(axis("i", PARALLEL), (), carries=(Carry("c", HALF, HALF),))], "parallel with 1"),
+        ([Loop(axis("i", SEQUENTIAL), (), carries=(Carry("c", ZERO, HALF),))], "c is float32"),
         ([Loop(axis("i", SEQUENTIAL), (Loop(axis("i", SEQUENTIAL), ()),))], "i is bound twice"),
         ([Loop(axis("i", REDUCING), (), (add("t", ZERO),))], "t is float32, takes int64"),
         (
@@ -93,3 +97,22 @@ def test_what_breaks_a_rule_is_refused(body: list[Statement], message: str) -> N
     """Names bound once before use, dtypes that agree, arguments that exist, axes of their kind."""
     with pytest.raises(VerificationError, match=message):
         verify(kernel(*body))
+
+
+def test_a_carry_hands_on_what_the_body_makes_of_it() -> None:
+    """The body reads what came before, and the next index what the body made."""
+    before = Variable("c", "float32")
+    step = (
+        Let("x", Apply("add", (before, HALF), "float32")),
+        Store(1, Variable("i", "int64"), Variable("x", "float32")),
+    )
+    carry = Carry("c", Variable("x", "float32"), HALF)
+    whole = kernel(Loop(axis("i", SEQUENTIAL), step, carries=(carry,)))
+    verify(whole)
+    assert render(whole).source.splitlines()[-5:] == [
+        "    c = float32(0.5)",
+        "    for i in range(s0):",
+        "        x = c + float32(0.5)",
+        "        out0[i] = x",
+        "        c = x",
+    ]

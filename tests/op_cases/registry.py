@@ -10,6 +10,7 @@ from tests.op_cases import (
     elementary,
     indexing,
     joining,
+    loops,
     ordering,
     reductions,
     special,
@@ -27,6 +28,7 @@ _GROUPS = (
     indexing,
     draws,
     effects,
+    loops,
 )
 CASES: dict[str, Case] = {name: case for group in _GROUPS for name, case in group.CASES.items()}
 

@@ -156,6 +156,18 @@ def test_kernels_of_two_operands(name: str, width: int) -> None:
     check(name, width, hard_pairs(width))
 
 
+def test_choices_and_casts_are_exact() -> None:
+    """A choice rounds nothing; a cast to float32 is NumPy's, to the nearest."""
+    x = arguments(64, 10_000)
+    node = gx.input("x", ("n",), "float64")
+    narrow, chosen = gx.compile(node, [gx.cast(node, "float32"), gx.where(node > 0, node, -node)])(
+        x
+    )
+    with np.errstate(over="ignore"):
+        np.testing.assert_array_equal(narrow, x.astype(np.float32))
+    np.testing.assert_array_equal(chosen, np.where(x > 0, x, -x))
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_wrong_kernel_is_found(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """One argument of 100,000 whose result is 8 units off is enough to fail."""
