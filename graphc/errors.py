@@ -81,5 +81,13 @@ class SingularMatrixError(ExecutionError, ArithmeticError):
     """A linear system has no unique solution."""
 
 
+class NotPositiveDefiniteError(ExecutionError, ArithmeticError):
+    """A matrix to be factored by Cholesky is not positive definite."""
+
+
+class ConvergenceError(ExecutionError, ArithmeticError):
+    """An iteration for eigenvalues or singular values did not come to an end."""
+
+
 class NonFiniteError(ExecutionError, FloatingPointError):
     """A loss became infinite or NaN; the message names the step and the first bad node."""

@@ -13,8 +13,8 @@ from graphc.ir.dim import Dim, is_nonnegative, product
 from graphc.ir.node import Node
 from graphc.ir.shape import TensorType
 from graphc.ir.site import at_user_line
+from graphc.ops.creation import eye
 from graphc.ops.layout import broadcast_to, reshape, transpose
-from graphc.ops.routine import eye
 from graphc.ops.source import as_node, input
 
 MODES = ("auto", "forward", "reverse")

@@ -26,10 +26,10 @@ from graphc.ops.effect import effects_of
 from graphc.ops.indexing import checked_op, pick_op, take_op
 from graphc.ops.layout import broadcast_to, pad, reshape, slice_axes, transpose
 from graphc.ops.loop import make_scan
-from graphc.ops.ordering import sort_op
-from graphc.ops.routine import item, item_op, pack, tuple_op
+from graphc.ops.routine import RoutineOp, item, item_op, pack, tuple_op
 from graphc.ops.source import as_node, input
 from graphc.ops.statement import state_of
+from graphc.ops.windows import window_op
 
 # An input of a node: its value, with a leading axis of examples if the flag is set.
 Operand = tuple[Node, bool]
@@ -65,6 +65,8 @@ def _layout(node: Node, operands: Sequence[Operand], size: Dim) -> Node:
         return slice_axes(x, ((0, size, 1), *attrs["bounds"]))
     if node.op is layout.pad_op:
         return pad(x, ((0, 0, 0), *attrs["edges"]))
+    if node.op is window_op:
+        return _along_axes(node, operands, size)
     return _no_rule(node)
 
 
@@ -104,8 +106,9 @@ def _move(x: Node, source: int, target: int) -> Node:
 
 
 def _routine(node: Node, operands: Sequence[Operand], size: Dim) -> Node:
-    if node.op is sort_op:  # of the rows along the last axis, whatever comes before
-        return make(sort_op, (operands[0][0],), **node.attrs)
+    assert isinstance(node.op, RoutineOp)
+    if node.op.stacked is not None:
+        return node.op.stacked(node, tuple(value for value, _ in operands))
     return _one_by_one(node, operands, size)
 
 
@@ -166,6 +169,7 @@ RULES: dict[str, BatchingRule] = {
     "indexing": _indexing,
     "scatter": batched_scatter,
     "cumulative": _along_axes,
+    "fold": _along_axes,
     "routine": _routine,
     "random": _everything,
     "check": _everything,

@@ -18,6 +18,15 @@ from graphc.nn.activations import (
     swish,
     tanh,
 )
+from graphc.nn.convolution import conv1d, conv2d, conv_transpose1d, conv_transpose2d
+from graphc.nn.convolution_layers import (
+    AvgPool,
+    Conv1d,
+    Conv2d,
+    ConvTranspose1d,
+    ConvTranspose2d,
+    MaxPool,
+)
 from graphc.nn.dropout import dropout
 from graphc.nn.layers import Dense, Sequential, parameters
 from graphc.nn.losses import (
@@ -26,19 +35,33 @@ from graphc.nn.losses import (
     softmax_cross_entropy,
     squared_error,
 )
+from graphc.nn.pooling import avg_pool, flatten, max_pool
 from graphc.ops import log_softmax, softmax
 
 __all__ = [
+    "AvgPool",
+    "Conv1d",
+    "Conv2d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
     "Dense",
+    "MaxPool",
     "Sequential",
+    "avg_pool",
+    "conv1d",
+    "conv2d",
+    "conv_transpose1d",
+    "conv_transpose2d",
     "dropout",
     "elu",
+    "flatten",
     "gelu",
     "init",
     "l2_penalty",
     "leaky_relu",
     "linear",
     "log_softmax",
+    "max_pool",
     "parameters",
     "relu",
     "sigmoid",

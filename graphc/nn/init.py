@@ -2,6 +2,9 @@
 
 Random ones come from NumPy's PCG64 in float64 and are then rounded, so that a float32 model and a
 float64 model of one seed begin at the same point.
+
+Kernels of a convolution have the shape (units, channels, size, ...): fan_in is the channels times
+the elements of a kernel, fan_out the units times these.
 """
 
 from __future__ import annotations
@@ -64,8 +67,9 @@ def uniform(
 def glorot_normal(shape: object, seed: int = 0, dtype: object = None) -> Array:
     """Normal numbers of variance 2 / (fan_in + fan_out), for tanh, sigmoid and linear layers.
 
-    `shape` is (fan_in, fan_out), or (fan_in,) for a layer of one output. X. Glorot and Y. Bengio:
-    Understanding the difficulty of training deep feedforward neural networks, AISTATS 2010.
+    `shape` is (fan_in, fan_out), (fan_in,) for a layer of one output, or that of kernels. X. Glorot
+    and Y. Bengio: Understanding the difficulty of training deep feedforward neural networks,
+    AISTATS 2010.
 
     >>> round(float(glorot_normal((400, 600)).std() * 500**0.5), 2)
     1.0
@@ -89,8 +93,8 @@ def glorot_uniform(shape: object, seed: int = 0, dtype: object = None) -> Array:
 def he_normal(shape: object, seed: int = 0, dtype: object = None) -> Array:
     """Normal numbers of variance 2 / fan_in, for layers with relu, which drops half the signal.
 
-    `shape` is (fan_in, fan_out), or (fan_in,) for a layer of one output. K. He, X. Zhang, S. Ren
-    and J. Sun: Delving deep into rectifiers, ICCV 2015, equation 10.
+    `shape` is (fan_in, fan_out), (fan_in,) for a layer of one output, or that of kernels. K. He,
+    X. Zhang, S. Ren and J. Sun: Delving deep into rectifiers, ICCV 2015, equation 10.
 
     >>> he_normal((784, 10)).dtype, he_normal((784, 10), seed=1).shape
     (dtype('float32'), (784, 10))
@@ -154,10 +158,15 @@ def _shape(shape: object) -> tuple[int, ...]:
 
 
 def _fans(function: str, shape: object) -> tuple[tuple[int, ...], int, int]:
-    """The shape, and the numbers of values that go into and come out of one layer of weights."""
+    """The shape, and the numbers of values that go into and come out of one element of a layer."""
     known = _shape(shape)
-    if len(known) not in (1, 2):
-        raise ShapeError(f"{function}: expected (fan_in, fan_out) or (fan_in,), got {known}")
-    fan_in, fan_out = known if len(known) == 2 else (known[0], 1)
+    if not known:
+        raise ShapeError(
+            f"{function}: expected (fan_in, fan_out), (fan_in,) or kernels "
+            f"(units, channels, ...), got {known}"
+        )
+    fan_in, fan_out = (known[0], 1) if len(known) == 1 else known[:2]
+    if len(known) > 2:  # every place of a kernel takes part in each sum
+        fan_out, fan_in = (count * math.prod(known[2:]) for count in known[:2])
     # A layer without inputs has no weights, whose variance does not matter.
     return known, max(fan_in, 1), max(fan_out, 1)

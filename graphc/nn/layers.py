@@ -28,6 +28,12 @@ WeightInit = Callable[..., Any]
 _HALVING = frozenset(["relu", "leaky_relu", "elu", "gelu", "silu", "swish"])
 
 
+def default_init(activation: object) -> WeightInit:
+    """What a layer's weights are drawn by where nothing else is asked for."""
+    named = isinstance(activation, str) and activation in _HALVING
+    return init.he_normal if named else init.glorot_normal
+
+
 class Dense:
     """A fully connected layer: activation(x @ weight + bias).
 
@@ -70,7 +76,7 @@ class Dense:
         self.activation = activation
         self._activate = activation_named(activation)
         if weight_init is None:
-            weight_init = init.he_normal if activation in _HALVING else init.glorot_normal
+            weight_init = default_init(activation)
         chosen = default_float() if dtype is None else as_dtype(dtype)
         weight = np.asarray(weight_init((self.inputs, self.units), seed=seed, dtype=chosen))
         if weight.shape != (self.inputs, self.units):
@@ -99,8 +105,7 @@ class Dense:
         return self._activate(product if self.bias is None else product + self.bias)
 
     def __repr__(self) -> str:
-        activation = self.activation
-        shown = activation if isinstance(activation, str) else _name_of(activation)
+        shown = layer_name(self.activation)
         return f"Dense({self.inputs}, {self.units}, activation={shown!r}, name={self.name!r})"
 
 
@@ -138,7 +143,7 @@ class Sequential:
             result = layer(node)
             if not isinstance(result, Node):
                 raise ArgumentError(
-                    f"Sequential: expected layer {position}, {_name_of(layer)}, to give a node, "
+                    f"Sequential: expected layer {position}, {layer_name(layer)}, to give a node, "
                     f"got {type(result).__name__}"
                 )
             node = result
@@ -154,7 +159,7 @@ class Sequential:
         return self.layers[position]
 
     def __repr__(self) -> str:
-        return f"Sequential({', '.join(map(_name_of, self.layers))})"
+        return f"Sequential({', '.join(map(layer_name, self.layers))})"
 
 
 @at_user_line
@@ -180,8 +185,11 @@ def _declared_at(node: Node) -> int:
     return declared.number
 
 
-def _name_of(layer: object) -> str:
-    if isinstance(layer, Dense | Sequential):
+def layer_name(layer: object) -> str:
+    """How a layer or an activation is called in a text: by its name, or as it is made."""
+    if isinstance(layer, str):
+        return layer
+    if not isinstance(layer, type) and hasattr(layer, "parameters"):
         return repr(layer)
     inner = getattr(layer, "__wrapped__", layer)  # an operation, behind what locates its errors
     return str(getattr(inner, "__name__", None) or getattr(inner, "name", None) or repr(layer))

@@ -16,6 +16,7 @@ from graphc.ir.shape import TupleType
 from graphc.ir.site import at_user_line
 from graphc.ops import (
     bitwise,
+    branch,
     composite,
     contraction,
     creation,
@@ -27,6 +28,7 @@ from graphc.ops import (
     joining,
     keys,
     layout,
+    loop,
     masks,
     norms,
     ordering,
@@ -45,11 +47,12 @@ from graphc.ops import (
     statement,
     statistics,
     updates,
+    windows,
 )  # fmt: skip
-from graphc.ops import branch, loop
 from graphc.ops import einsum as einstein
-from graphc.ops import while_loop as while_loops
+from graphc.ops import linalg as linalg
 from graphc.ops import random as random
+from graphc.ops import while_loop as while_loops
 from graphc.ops.source import training as training
 
 __all__ = ["training"]
@@ -157,11 +160,43 @@ bitwise_right_shift = at_user_line(bitwise.bitwise_right_shift)
 bitwise_xor = at_user_line(bitwise.bitwise_xor)
 
 __all__ += [
-    "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "bitwise_and", "bitwise_invert",
-    "bitwise_left_shift", "bitwise_or", "bitwise_right_shift", "bitwise_xor", "cbrt", "ceil",
-    "cosh", "exp2", "floor_divide", "fmod", "heaviside", "hypot", "isinf", "log10", "log2",
-    "logaddexp", "logit", "nan_to_num", "reciprocal", "remainder", "round", "rsqrt", "sinc", "sinh",
-    "softsign", "tan", "trunc", "xlogy",
+    "acos",
+    "acosh",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "bitwise_and",
+    "bitwise_invert",
+    "bitwise_left_shift",
+    "bitwise_or",
+    "bitwise_right_shift",
+    "bitwise_xor",
+    "cbrt",
+    "ceil",
+    "cosh",
+    "exp2",
+    "floor_divide",
+    "fmod",
+    "heaviside",
+    "hypot",
+    "isinf",
+    "log2",
+    "log10",
+    "logaddexp",
+    "logit",
+    "nan_to_num",
+    "reciprocal",
+    "remainder",
+    "round",
+    "rsqrt",
+    "sinc",
+    "sinh",
+    "softsign",
+    "tan",
+    "trunc",
+    "xlogy",
 ]  # fmt: skip
 
 # ---- special
@@ -254,6 +289,8 @@ flipud = at_user_line(slicing.flipud)
 pad = at_user_line(padding.pad)
 repeat = at_user_line(repetition.repeat)
 tile = at_user_line(repetition.tile)
+window = at_user_line(windows.window)
+fold = at_user_line(windows.fold)
 diag = at_user_line(diagonals.diag)
 diagonal = at_user_line(diagonals.diagonal)
 trace = at_user_line(diagonals.trace)
@@ -272,10 +309,10 @@ zeros_like = at_user_line(creation.zeros_like)
 
 __all__ += [
     "arange", "atleast_1d", "atleast_2d", "atleast_3d", "broadcast_arrays", "broadcast_to",
-    "diag", "diagonal", "expand_dims", "eye", "flip", "fliplr", "flipud", "full", "full_like",
+    "diag", "diagonal", "expand_dims", "eye", "flip", "fliplr", "flipud", "fold", "full", "full_like",
     "linspace", "meshgrid", "moveaxis", "ones", "ones_like", "pad", "permute_dims", "ravel",
     "repeat", "reshape", "squeeze", "swapaxes", "tile", "trace", "transpose", "tril", "triu",
-    "zeros", "zeros_like",
+    "window", "zeros", "zeros_like",
 ]  # fmt: skip
 
 # ---- joining
@@ -318,11 +355,18 @@ __all__ += [
 
 # ---- linear algebra
 
-solve = at_user_line(routine.solve)
-slogdet = at_user_line(routine.slogdet)
+cholesky = linalg.cholesky
+det = linalg.det
+eigh = linalg.eigh
+expm = linalg.expm
+inv = linalg.inv
+qr = linalg.qr
+slogdet = linalg.slogdet
+solve = linalg.solve
+svd = linalg.svd
 
 __all__ += [
-    "slogdet", "solve",
+    "cholesky", "det", "eigh", "expm", "inv", "linalg", "qr", "slogdet", "solve", "svd",
 ]  # fmt: skip
 
 # ---- indexing
@@ -445,6 +489,16 @@ _FUNCTIONS |= {
 }  # fmt: skip
 
 
+def _numpy_svd(a: Any, full_matrices: bool = True) -> Node:
+    """np.linalg.svd, which gives all singular vectors unless it is asked for fewer."""
+    return linalg.svd(a, full_matrices)
+
+
+# np.linalg has functions of its own under names that np has too, of the last two axes.
+_LINALG: dict[str, Any] = {name: getattr(linalg, name) for name in linalg.__all__}
+_LINALG["svd"] = _numpy_svd
+
+
 def _array_ufunc(ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
     """`np.exp(x)` on a node builds a node."""
     if method == "__call__" and not kwargs and ufunc.__name__ in _UFUNCS:
@@ -453,8 +507,9 @@ def _array_ufunc(ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
 
 
 def _array_function(function: Any, args: Any, kwargs: Any) -> Any:
-    if function.__name__ in _FUNCTIONS:
-        return _FUNCTIONS[function.__name__](*args, **kwargs)
+    table = _LINALG if function.__module__ == "numpy.linalg" else _FUNCTIONS
+    if function.__name__ in table:
+        return table[function.__name__](*args, **kwargs)
     raise DTypeError(
         f"np.{function.__name__} does not take graphc nodes; use an operation of graphc"
     )

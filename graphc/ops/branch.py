@@ -63,19 +63,18 @@ def cond(
 ) -> Any:
     """`then_fn(*operands)` where `pred` holds, else `else_fn(*operands)`: only one of them runs.
 
-        Args: `pred`, a bool scalar; both functions take the operands (nodes, or structures of them) and
-        return results of one structure, with the same shapes and dtypes. For a choice element by
-        element use gx.where.
+    Args: `pred`, a bool scalar; both functions take the operands (nodes, or structures of them) and
+    return results of one structure, with the same shapes and dtypes. For a choice element by
+    element use gx.where.
 
-        Raises ShapeError for a `pred` that is not a scalar or for results that differ in shape or
-        dtype, DTypeError for a `pred` that is not bool, ArgumentError for different structures.
+    Raises ShapeError for a `pred` that is not a scalar or for results that differ in shape or
+    dtype, DTypeError for a `pred` that is not bool, ArgumentError for different structures.
 
-        >>> from graphc.ir.traverse import substitute
-    from graphc.ops.evaluate import evaluate
-        >>> x = input("x")
-        >>> y = cond(x > 0, lambda v: v * 2, lambda v: -v, x)
-        >>> float(evaluate(y, {x: -3.0}))
-        3.0
+    >>> from graphc.ops.evaluate import evaluate
+    >>> x = input("x")
+    >>> y = cond(x > 0, lambda v: v * 2, lambda v: -v, x)
+    >>> float(evaluate(y, {x: -3.0}))
+    3.0
     """
     chosen = as_node(pred)
     if chosen.shape != ():

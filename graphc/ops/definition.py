@@ -14,6 +14,7 @@ from graphc.errors import ArgumentError, CompileError
 from graphc.ir.dtype import default_float
 from graphc.ir.node import Node
 from graphc.ir.op import REGISTRY
+from graphc.ir.site import at_user_line
 from graphc.ops.elementwise import ElementwiseOp
 from graphc.ops.elementwise import elementwise as define
 from graphc.ops.evaluate import evaluate
@@ -22,6 +23,7 @@ from graphc.ops.source import input as declare
 _defined: set[str] = set()
 
 
+@at_user_line
 def elementwise(
     name: str,
     formula: Callable[..., Any],
@@ -78,7 +80,12 @@ def _check(op: ElementwiseOp) -> None:
     """Raise unless the formula is an expression that has a graph, and so have its derivatives."""
     import sympy
 
-    expression, symbols = formulas.symbolic(op)
+    try:
+        expression, symbols = formulas.symbolic(op)
+    except (AttributeError, TypeError, sympy.SympifyError) as error:
+        raise ArgumentError(
+            f"{op.name}: expected a formula of SymPy's functions and the operands; {error}"
+        ) from None
     if not isinstance(expression, sympy.Expr):
         raise ArgumentError(f"{op.name}: the formula gives {expression!r}, expected an expression")
     foreign = sorted(map(str, expression.free_symbols - set(symbols)))

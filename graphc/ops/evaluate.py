@@ -19,6 +19,7 @@ from graphc.ops.effect import EffectOp, effects_of
 from graphc.ops.layout import slice_op
 from graphc.ops.reduction import ReductionOp
 from graphc.ops.source import flag_op, input_op, param_op, size_op, state_op
+from graphc.ops.windows import fold_op, misplaced, window_op
 
 Feed = Mapping[Node, Any]
 Values = dict[Node, Any]
@@ -97,6 +98,8 @@ def _undefined(node: Node, sizes: Mapping[str, int]) -> str:
             length = evaluate_dim(dim, sizes)
             if reached and not (0 <= reached[0] < length and 0 <= reached[-1] < length):
                 return f"elements {reached[0]} to {reached[-1]} of an axis of {length}"
+    if node.op in (window_op, fold_op):
+        return next(misplaced(node, lambda dim: evaluate_dim(dim, sizes)), "")
     if isinstance(node.op, ReductionOp) and node.op.identity is None:
         for axis in node.attrs["axes"]:
             if evaluate_dim(node.inputs[0].shape[axis], sizes) == 0:

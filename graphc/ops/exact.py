@@ -35,6 +35,11 @@ _RELATIVE, _ABSOLUTE = 1e-25, "1e-340"
 _CONDITION_DIGITS, _CONDITION_STEP = 400, "1e-30"
 _EDGE = 8.0  # units in the last place that a number below infinity may be rounded up by
 
+_WITHOUT = {
+    "random": "it is drawn at random",
+    "loop": "bodies of loops and branches are not evaluated with many digits",
+}
+
 Truth = np.ndarray | tuple[np.ndarray, ...]
 
 
@@ -201,8 +206,8 @@ def _result(node: Node, attrs: dict[str, Any], arrays: list[Any]) -> Any:
     op = node.op
     if op.exact is not None:
         return op.exact(attrs, *arrays)
-    if op.kind == "random":
-        raise ArgumentError(f"{op.name} has no exact value: it is drawn at random")
+    if op.kind in _WITHOUT:
+        raise ArgumentError(f"{op.name} has no exact value: {_WITHOUT[op.kind]}")
     if op is flag_op:
         return np.asarray(True)
     if op is size_op:

@@ -1,8 +1,7 @@
 """Scalar formulas: one text, read by SymPy, NumPy and the graph.
 
 A formula is a Python function of a namespace and its operands, such as `lambda sp, x: x / (1 +
-sp.exp(-x))`. Called with SymPy it is an expression, with `NUMPY` a value, with `GRAPH` nodes. SymPy
-expressions come back to nodes through an allow-list of classes, never by evaluating text.
+sp.exp(-x))`. Called with SymPy it is an expression, with `NUMPY` a value, with `GRAPH` nodes.
 """
 
 from __future__ import annotations
@@ -14,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import graphc.ops.special_formula as special
-from graphc.errors import CompileError
 from graphc.ir.node import OPERATORS, Node
+from graphc.ops.expression import from_sympy
 from graphc.ops.reciprocal_functions import ReciprocalFunctions
 
 if TYPE_CHECKING:
@@ -96,13 +95,6 @@ def _fold(name: str, numeric: Callable[..., Any]) -> Callable[..., Any]:
         return result
 
     return staticmethod(folded)
-
-
-def _piecewise_graph(*branches: tuple[Any, Any]) -> Any:
-    (value, condition), *rest = branches
-    if condition is True or not rest:
-        return value
-    return OPERATORS["where"](condition, value, _piecewise_graph(*rest))
 
 
 _plain_log, _sinc = _operator("log", np.log), _operator("sinc", np.sinc)
@@ -200,128 +192,3 @@ def _derivative(expression: Any, symbol: Any) -> Any:
         lambda e: isinstance(e, sympy.Derivative) and e.has(*steps), lambda e: sympy.S.Zero
     )
     return flat.replace(sympy.Subs, lambda *arguments: sympy.Subs(*arguments).doit())
-
-
-_UNARY = {
-    "exp": "exp", "log": "log", "sin": "sin", "cos": "cos", "tanh": "tanh",
-    "Abs": "abs", "sign": "sign", "floor": "floor", "ceiling": "ceil",
-    "tan": "tan", "asin": "asin", "acos": "acos", "atan": "atan", "sinh": "sinh", "cosh": "cosh",
-    "asinh": "asinh", "acosh": "acosh", "atanh": "atanh",
-}  # fmt: skip
-_BINARY = {"atan2": "atan2", "Mod": "remainder"}
-_NUMERIC = {"Add": np.add, "Mul": np.multiply, "Max": np.maximum, "Min": np.minimum}
-_FOLDED = {"Add": "add", "Mul": "multiply", "Max": "maximum", "Min": "minimum"}
-_RELATIONS = {
-    "StrictLessThan": "less", "LessThan": "less_equal", "StrictGreaterThan": "greater",
-    "GreaterThan": "greater_equal", "Equality": "equal", "Unequality": "not_equal",
-}  # fmt: skip
-# What SymPy writes in functions that have a graph.
-_REWRITES = {
-    "sec": "cos", "csc": "sin", "cot": "tan", "sech": "cosh", "csch": "sinh", "coth": "tanh",
-    "asec": "acos", "acsc": "asin", "acot": "atan", "asech": "acosh", "acsch": "asinh",
-    "acoth": "atanh", "Heaviside": "Piecewise",
-}  # fmt: skip
-
-
-def from_sympy(expression: Any, places: dict[Any, Node]) -> Node:
-    """The node of a SymPy expression over the given symbols, through an allow-list of classes.
-
-    Raises CompileError for a class that has no graph.
-    """
-    partner = next(iter(places.values())).dtype
-    memo: dict[Any, Any] = dict(places)
-    stack = [expression]
-    while stack:
-        current = stack[-1]
-        if current in memo:
-            stack.pop()
-            continue
-        missing = [a for a in _arguments(current) if a not in memo]
-        if missing:
-            stack.extend(missing)
-            continue
-        memo[current] = _convert(current, memo, partner)
-        stack.pop()
-    result = memo[expression]
-    return (
-        OPERATORS["as_dtype"](result, partner)
-        if isinstance(result, Node)
-        else _lift(result, partner)
-    )
-
-
-def _lift(value: Any, dtype: Any) -> Node:
-    return OPERATORS["const"](value, dtype)  # type: ignore[no-any-return]
-
-
-def _arguments(expression: Any) -> list[Any]:
-    if type(expression).__name__ == "Piecewise":
-        return [part for branch in expression.args for part in branch.args]
-    if type(expression).__name__ in _REWRITES:
-        return [expression.rewrite(_REWRITES[type(expression).__name__])]
-    if type(expression).__name__ == "Pow" and expression.args[1].is_number:
-        return [expression.args[0]]
-    return list(expression.args) if not expression.is_number else []
-
-
-def _convert(expression: Any, memo: dict[Any, Any], dtype: Any) -> Any:
-    name = type(expression).__name__
-    if name in ("BooleanTrue", "BooleanFalse"):
-        return bool(expression)
-    if getattr(expression, "is_number", False):
-        return int(expression) if expression.is_Integer else float(expression)
-    arguments = [memo[a] for a in _arguments(expression)]
-    if name in _REWRITES:
-        return arguments[0]
-    if name in _UNARY:
-        return OPERATORS[_UNARY[name]](arguments[0])
-    if name in _BINARY:
-        return OPERATORS[_BINARY[name]](*arguments)
-    if name in special.NAMES:
-        return special.node_of(name)(*arguments)
-    if name == "sinc":
-        return _sinc(arguments[0] / math.pi)
-    if name in _FOLDED:
-        combine = _fold(_FOLDED[name], _NUMERIC[name])
-        return combine(*_numbers_last(name, arguments))
-    if name in _RELATIONS:
-        return OPERATORS[_RELATIONS[name]](*arguments)
-    if name == "Pow":
-        return _power(expression, arguments)
-    if name == "Piecewise":
-        values = [v if isinstance(v, Node) else _lift(v, dtype) for v in arguments[::2]]
-        return _piecewise_graph(*zip(values, arguments[1::2], strict=True))
-    raise CompileError(
-        f"SymPy's {name} has no graph here; expected "
-        f"{', '.join(sorted({*_UNARY, *_BINARY, *special.NAMES, *_FOLDED, *_REWRITES}))}, "
-        f"Pow, Piecewise or a relation, in {expression}"
-    )
-
-
-def _numbers_last(name: str, arguments: list[Any]) -> list[Any]:
-    """Numbers after nodes, so that a product is never two Python numbers deep before it meets a
-    node."""
-    if name not in ("Add", "Mul"):
-        return arguments
-    return sorted(arguments, key=lambda a: not isinstance(a, Node))
-
-
-def _power(expression: Any, arguments: list[Any]) -> Any:
-    base = arguments[0]
-    exponent = expression.args[1]
-    if exponent == -1:
-        return OPERATORS["divide"](1, base)
-    if exponent.is_number and 2 * exponent == 1:
-        return OPERATORS["sqrt"](base)
-    if exponent.is_number and 2 * exponent == -1:
-        return OPERATORS["divide"](1, OPERATORS["sqrt"](base))
-    if expression.args[0] == 2:
-        return OPERATORS["exp2"](arguments[1])
-    if exponent.is_Rational and exponent.q == 3:  # the real root, also of a negative number
-        return OPERATORS["power"](OPERATORS["cbrt"](base), int(exponent.p))
-    if exponent.is_Integer and exponent < 0:
-        return OPERATORS["divide"](1, OPERATORS["power"](base, -int(exponent)))
-    if exponent.is_number:
-        value = int(exponent) if exponent.is_Integer else float(exponent)
-        return OPERATORS["power"](base, value)
-    return OPERATORS["power"](base, arguments[1])

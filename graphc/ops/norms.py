@@ -12,8 +12,9 @@ from graphc.errors import ArgumentError, ShapeError
 from graphc.ir.node import Node, make
 from graphc.ir.op import ATOM, Attributes, Notation
 from graphc.ir.shape import normalize_axes, normalize_axis, shape_text
+from graphc.ops.decompositions import svdvals
 from graphc.ops.elementwise import cast
-from graphc.ops.layout import reshape
+from graphc.ops.layout import moveaxis, reshape
 from graphc.ops.reduction import reduced_shape, reduction_text, spread
 from graphc.ops.statistics import as_float, statistic
 
@@ -78,7 +79,8 @@ def norm(x: object, ord: Any = None, axis: Any = None, keepdims: bool = False) -
 
     Args: `axis` None takes all of `x`. `ord` of a vector: None or 2, any other number p for
     sum(|x|**p)**(1/p), inf, -inf, and 0 for the number of nonzero elements; of a matrix: None or
-    "fro", 1 and -1 (the largest and the smallest column sum of |x|), inf and -inf (of rows).
+    "fro", 1 and -1 (the largest and the smallest column sum of |x|), inf and -inf (of rows), 2 and
+    -2 (the largest and the smallest singular value), "nuc" (the sum of all of them).
     Without `ord` any number of axes is taken as one. The largest element is divided out first, so
     the squares of large and of tiny elements neither overflow nor vanish. Where the norm is 0 its
     derivative is taken as 0; equal extremes share theirs. Raises ArgumentError for another `ord`.
@@ -91,6 +93,8 @@ def norm(x: object, ord: Any = None, axis: Any = None, keepdims: bool = False) -
     axes = _norm_axes(node, ord, axis)
     if ord is None or (ord == "fro" and len(axes) == 2):
         return _power_norm(node, 2, axes, keepdims)
+    if ord in ("nuc", 2, -2) and len(axes) == 2:
+        return _singular_norm(node, ord, axes, keepdims)
     if isinstance(ord, bool) or not isinstance(ord, int | float) or ord != ord:
         raise ArgumentError(_unknown_norm(ord, axes))
     if len(axes) == 2:
@@ -123,7 +127,7 @@ def _norm_axes(node: Node, ord: object, axis: object) -> tuple[int, ...]:
 
 def _unknown_norm(ord: object, axes: tuple[int, ...]) -> str:
     if len(axes) == 2:
-        known = 'None, "fro", 1, -1, inf or -inf; others need singular values'
+        known = 'None, "fro", "nuc", 1, -1, 2, -2, inf or -inf'
         return f"norm: expected ord {known}; got {ord!r}"
     return f"norm: expected ord None or a number for vectors; got {ord!r}"
 
@@ -147,3 +151,11 @@ def _matrix_norm(node: Node, ord: float, axes: tuple[int, ...], keepdims: bool) 
     sums = reduction.sum(abs(node), added, keepdims=True)
     found = (reduction.max if ord > 0 else reduction.min)(sums, left, keepdims=True)
     return reshape(found, reduced_shape(node.shape, axes, keepdims))
+
+
+def _singular_norm(node: Node, ord: Any, axes: tuple[int, ...], keepdims: bool) -> Node:
+    values = svdvals(moveaxis(node, axes, (-2, -1)))
+    chosen = {"nuc": reduction.sum, 2: reduction.max, -2: reduction.min}[ord]
+    if values.shape[-1] == 0 and ord != "nuc":
+        raise ShapeError(f"norm: no element of {shape_text(node.shape)} for ord={ord}")
+    return reshape(chosen(values, -1), reduced_shape(node.shape, axes, keepdims))

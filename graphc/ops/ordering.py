@@ -20,7 +20,7 @@ from graphc.ir.shape import NodeType, TensorType, TupleType, normalize_axis, sha
 from graphc.ops.elementwise import cast, cast_together
 from graphc.ops.indexing import scatter_add
 from graphc.ops.layout import reshape, slice_axes, transpose
-from graphc.ops.routine import RoutineOp, item
+from graphc.ops.routine import RoutineOp, item, same_operation
 from graphc.ops.source import as_node, as_nodes, ramp, size
 
 # Types that the routines know; smaller integers are sorted as these.
@@ -84,7 +84,7 @@ sort_op = RoutineOp(
         (int64, product(node.inputs[0].shape)),
         (int64, product(node.inputs[0].shape)),
     ),
-    rows=_rows, row_work=lambda node: 8 * node.inputs[0].shape[-1],
+    rows=_rows, row_work=lambda node: 8 * node.inputs[0].shape[-1], stacked=same_operation,
 )  # fmt: skip
 register(sort_op)
 

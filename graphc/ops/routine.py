@@ -1,23 +1,23 @@
-"""Routines: operations done by a library (LAPACK), with one or several results."""
+"""Routines: operations that a kernel written by hand does, with one or several results."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
-from graphc.errors import DTypeError, ShapeError, SingularMatrixError
-from graphc.ir.dim import Dim, product
-from graphc.ir.dtype import DType, default_float, int32
+from graphc.errors import ExecutionError, ShapeError
+from graphc.ir.dim import Dim
+from graphc.ir.dtype import DType
 from graphc.ir.node import Node, make
-from graphc.ir.op import ATOM, PREFIX, PRODUCT, Attributes, Notation, Op, register
-from graphc.ir.shape import NodeType, TensorType, TupleType, shape_text
-from graphc.ops.contraction import matmul
-from graphc.ops.creation import eye as eye
-from graphc.ops.elementwise import cast, cast_together
-from graphc.ops.layout import broadcast_to, expand_dims, reshape, swap_last_axes
-from graphc.ops.source import as_node, as_nodes, const
+from graphc.ir.op import ATOM, Attributes, Notation, Op, register
+from graphc.ir.shape import NodeType, TupleType
+from graphc.ops.layout import broadcast_op, broadcast_to
+from graphc.ops.scalar import add
+from graphc.ops.source import const, constant_op
+
+# What went wrong, for the shapes of the operands, at which row, and what the kernel says of it
+# (None where that is not known): an error.
+Failure = Callable[[tuple[tuple[int, ...], ...], int, int | None], ExecutionError]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -25,141 +25,32 @@ class RoutineOp(Op):
     """A whole-array operation that a kernel written by hand does, on contiguous arrays.
 
     The kernel gets its operands, its results, a buffer for each (dtype, elements) of `workspace`,
-    the integers `sizes`, and where it `fails` the code to report. It does the rows lo..hi of the
-    `rows` that are independent of one another; `row_work` elements are visited for each.
+    the integers `sizes`, and where there is a `failure` the code to report. It does the rows lo..hi
+    of the `rows` that are independent of one another; `row_work` elements are visited for each. A
+    kernel that fails reports a row and a number, from which `failure` makes the error.
+
+    `stacked` applies the operation, as a node does, to operands with further leading axes, which
+    broadcast; None where leading axes are not independent of one another.
     """
 
     sizes: Callable[[Node], tuple[Dim, ...]] = lambda node: ()
     workspace: Callable[[Node], tuple[tuple[DType, Dim], ...]] = lambda node: ()
     rows: Callable[[Node], Dim] = lambda node: 1
     row_work: Callable[[Node], Dim] = lambda node: 1
-    fails: bool = False
+    failure: Failure | None = None
+    stacked: Callable[[Node, tuple[Node, ...]], Node] | None = None
 
     kind = "routine"
 
-
-def _elimination_work(node: Node) -> Dim:
-    """The elements that Gaussian elimination visits."""
-    n = node.inputs[0].shape[0]
-    return n * n * n
-
-
-def _square(name: str, node: Node) -> None:
-    if node.ndim != 2 or node.shape[0] != node.shape[1]:
-        raise ShapeError(f"{name}: expected a square matrix, got {shape_text(node.shape)}")
-    if not node.dtype.is_float:
-        raise DTypeError(f"{name}: expected floats, got {node.dtype}")
+    @property
+    def fails(self) -> bool:
+        """Whether values of the operands can make it fail."""
+        return self.failure is not None
 
 
-def _solve_infer(inputs: tuple[Node, ...], attrs: Attributes) -> TensorType:
-    a, b = inputs
-    _square("solve", a)
-    if b.ndim != 2 or b.shape[0] != a.shape[0]:
-        raise ShapeError(
-            f"solve: expected a right side with {a.shape[0]} rows for {shape_text(a.shape)}, "
-            f"got {shape_text(b.shape)}"
-        )
-    return b.tensor
-
-
-def _solve_reference(attrs: Attributes, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    try:
-        return np.linalg.solve(a, b)
-    except np.linalg.LinAlgError:
-        raise SingularMatrixError(
-            f"solve: the {a.shape[0]} x {a.shape[1]} matrix is singular"
-        ) from None
-
-
-def _solve_exact(attrs: Attributes, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    import mpmath
-
-    result = np.empty(b.shape, dtype=object)
-    for column in range(b.shape[1]):
-        try:
-            found = mpmath.lu_solve(mpmath.matrix(a.tolist()), mpmath.matrix(b[:, column].tolist()))
-        except ZeroDivisionError:
-            raise SingularMatrixError("solve: the matrix is singular") from None
-        result[:, column] = list(found)
-    return result
-
-
-def _solve_vjp(node: Node, g: Node) -> list[Node | None]:
-    a, _ = node.inputs
-    right = solve(swap_last_axes(a), g)
-    return [-matmul(right, swap_last_axes(node)), right]
-
-
-solve_op = RoutineOp(
-    "solve", _solve_infer, _solve_reference, _solve_vjp,
-    notation=Notation("solve({0}, {1})", r"{0}^{-1} \, {1}", ATOM, (), PRODUCT, (ATOM, PREFIX)),
-    doc="the solution X of A X = B, by LU with partial pivoting",
-    sizes=lambda node: node.shape,
-    # What LAPACK overwrites: a copy of the matrix, the pivots, and the right side.
-    workspace=lambda node: (
-        (node.dtype, product(node.inputs[0].shape)),
-        (int32, node.shape[0]),
-        (node.dtype, product(node.shape)),
-    ),
-    row_work=_elimination_work, fails=True, exact=_solve_exact,
-)  # fmt: skip
-register(solve_op)
-
-
-def solve(a: object, b: object) -> Node:
-    """The solution x of a @ x = b.
-
-    Shapes: a (n, n), b (n,) or (n, k). A singular matrix is a SingularMatrixError when it runs.
-    """
-    left, right = cast_together(as_nodes((a, b)))
-    if not left.dtype.is_float:
-        left, right = cast(left, default_float()), cast(right, default_float())
-    if right.ndim == 1:
-        return reshape(make(solve_op, (left, expand_dims(right, 1))), right.shape)
-    return make(solve_op, (left, right))
-
-
-def _slogdet_infer(inputs: tuple[Node, ...], attrs: Attributes) -> NodeType:
-    (a,) = inputs
-    _square("slogdet", a)
-    return TupleType((TensorType(a.dtype, ()), TensorType(a.dtype, ())))
-
-
-def _slogdet_exact(attrs: Attributes, a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    import mpmath
-
-    determinant = mpmath.det(mpmath.matrix(a.tolist()))
-    size = mpmath.log(abs(determinant)) if determinant else -mpmath.inf
-    return np.asarray(mpmath.sign(determinant), object), np.asarray(size, object)
-
-
-def _slogdet_vjp(node: Node, g: Node) -> list[Node | None]:
-    """`g` is the cotangent of each result, as a tuple node; d log|det A| = A^-T (Jacobi)."""
-    (a,) = node.inputs
-    return [item(g, 1) * solve(swap_last_axes(a), eye(a.shape[0], dtype=a.dtype))]
-
-
-slogdet_op = RoutineOp(
-    "slogdet", _slogdet_infer, lambda attrs, a: tuple(np.linalg.slogdet(a)), _slogdet_vjp,
-    notation=Notation("slogdet({0})", r"\operatorname{slogdet}\left({0}\right)", ATOM),
-    doc="the sign and the logarithm of the absolute value of the determinant",
-    sizes=lambda node: node.inputs[0].shape[:1],
-    workspace=lambda node: (
-        (node.inputs[0].dtype, product(node.inputs[0].shape)),
-        (int32, node.inputs[0].shape[0]),
-    ),
-    row_work=_elimination_work, exact=_slogdet_exact,
-)  # fmt: skip
-register(slogdet_op)
-
-
-def slogdet(a: object) -> Node:
-    """The determinant as (sign, log |det|), a tuple node: `sign, logdet = gx.slogdet(a)`.
-
-    Shape: a (n, n). A singular matrix gives (0, -inf).
-    """
-    node = as_node(a)
-    return make(slogdet_op, (node if node.dtype.is_float else cast(node, default_float()),))
+def same_operation(node: Node, operands: tuple[Node, ...]) -> Node:
+    """The operation of a node, with its attributes, on other operands."""
+    return make(node.op, operands, **node.attrs)
 
 
 # ---- tuples: made by operations with several results, and by their derivatives
@@ -222,3 +113,11 @@ def item(whole: Node, index: object) -> Node:
 def pack(values: tuple[Node, ...]) -> Node:
     """Several values as one tuple node."""
     return make(tuple_op, values)
+
+
+def absent(cotangent: Node) -> bool:
+    """Whether a cotangent is zero by its form: that of a result which nothing depends on."""
+    if cotangent.op is add:
+        return all(absent(part) for part in cotangent.inputs)
+    inner = cotangent.inputs[0] if cotangent.op is broadcast_op else cotangent
+    return inner.op is constant_op and inner.shape == () and not inner.attrs["value"].array

@@ -11,14 +11,14 @@ from graphc.ops.source import const, constant_op
 from graphc.rewrite.facts import is_scalar
 from graphc.rewrite.monomial import Powers, cancelled, inverted, multiplied, opposite
 from graphc.rewrite.order import Order
-from graphc.rewrite.polynomial import Coefficient, Polynomial, Term, Unsuitable, exact
+from graphc.rewrite.polynomial import GATES, Coefficient, Polynomial, Term, Unsuitable, exact
 
 
 def assembled(
     polynomial: Polynomial, order: Order, spelled: dict[Node, Node], fewer: int
 ) -> Node | None:
     """The node of a polynomial; None if nothing met in it, or a constant does not fit the dtype,
-    or if it cannot have fewer than `fewer` nodes.
+    or if it cannot have fewer than `fewer` nodes (as many, if gates come out as common factors).
 
     `spelled` holds nodes that the user wrote for some of the factors.
     """
@@ -31,7 +31,8 @@ def assembled(
     for term in terms:
         powers = cancelled(multiplied(term.powers, inverted(common))) if common else term.powers
         rest.append(Term(_quotient(term.coefficient, scale), _reduced(powers)))
-    if _least_nodes(polynomial.factors(), common, rest) >= fewer:
+    gathered = any(factor.op in GATES for factor in common)
+    if _least_nodes(polynomial.factors(), common, rest) >= fewer + gathered:
         return None
     writer = _Writer(dtype, order, spelled)
     try:

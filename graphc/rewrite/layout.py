@@ -98,10 +98,10 @@ def _repeat_last(node: Node, _: Context) -> Node | None:
     return broadcast_to(make(node.op, inputs, **node.attrs), node.shape)
 
 
-def _reshape_of_reduction(node: Node, _: Context) -> Node | None:
+def _reshape_of_reduction(node: Node, context: Context) -> Node | None:
     (inner,) = node.inputs
-    if inner.op not in REDUCING:
-        return None
+    if inner.op not in REDUCING or context.users.get(inner, 1) > 1:
+        return None  # used in both forms it would be computed twice
     (source,), axes, keepdims = inner.inputs, inner.attrs["axes"], not inner.attrs["keepdims"]
     if node.shape != reduced_shape(source.shape, axes, keepdims):
         return None
@@ -209,7 +209,8 @@ RULES: tuple[Rule, ...] = (
         "sum(x, axis=1, keepdims=True)",
         (reshape_op,),
         _reshape_of_reduction,
-        condition="for any reduction, and the reverse",
+        condition="for any reduction that is not used elsewhere, and the reverse",
+        looks_around=True,
     ),
     rewrite_node(
         "full_reduction",

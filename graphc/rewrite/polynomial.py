@@ -28,7 +28,7 @@ _PLAIN_NODES = 8
 ARITHMETIC = frozenset(
     [scalar.add, scalar.subtract, scalar.negative, scalar.multiply, scalar.divide, scalar.square]
 )
-_GATES = frozenset([scalar.sigmoid, scalar.softplus, scalar.exp])
+GATES = frozenset([scalar.sigmoid, scalar.softplus, scalar.exp])
 _TAILS = frozenset([scalar.erf, erfc, erfcx])
 
 
@@ -190,7 +190,7 @@ class Polynomial:
 
 def family(factor: Node) -> Node:
     """What a factor is a function of, up to its sign: exp(u) and sigmoid(-u) are of one family."""
-    if factor.op in _GATES or factor.op in _TAILS:
+    if factor.op in GATES or factor.op in _TAILS:
         return signed(factor.inputs[0])[1]
     return factor
 
@@ -214,7 +214,7 @@ class Region:
         cancel."""
         return (
             len(self.interior) <= _PLAIN_NODES
-            or any(factor.op in _GATES for factor in self.factors)
+            or any(factor.op in GATES for factor in self.factors)
             or any(node.op is scalar.divide for node in self.interior)
         )
 

@@ -23,6 +23,7 @@ from graphc.rewrite.facts import is_float, negated
 from graphc.rewrite.monomial import opposite
 from graphc.rewrite.order import Order
 from graphc.rewrite.polynomial import (
+    GATES,
     Polynomial,
     Region,
     Term,
@@ -82,17 +83,23 @@ class _Cost:
     """What a node costs down to the edge of a region, that included and constants not.
 
     `nodes` counts each node once, `occurrences` as often as it occurs when everything is written
-    out; `edge` is how often each node of the edge occurs.
+    out, `gates` the same of exponentials and sigmoids; `edge` is how often each node of the edge
+    occurs.
     """
 
     nodes: int
     occurrences: int
+    gates: int
     edge: dict[Node, int]
 
     def below(self, other: _Cost) -> bool:
-        """Whether this is cheaper in every respect, so that a rule that lowers it must end."""
-        fewer = self.nodes < other.nodes and self.occurrences < other.occurrences
-        return fewer and all(count <= other.edge.get(node, 0) for node, count in self.edge.items())
+        """Whether this is cheaper, and in no respect dearer, so that a rule that lowers it must
+        end: with fewer nodes, or as many with fewer gates written out."""
+        fewer = self.nodes < other.nodes
+        gathered = self.nodes == other.nodes and self.gates < other.gates
+        if not (fewer or gathered) or self.occurrences >= other.occurrences:
+            return False
+        return all(count <= other.edge.get(node, 0) for node, count in self.edge.items())
 
 
 def _cost(root: Node, edge: set[Node]) -> _Cost:
@@ -114,9 +121,9 @@ def _cost(root: Node, edge: set[Node]) -> _Cost:
         for source in () if node in edge else node.inputs:
             if source in times:
                 times[source] += times[node]
-    return _Cost(
-        len(order), sum(times.values()), {node: times[node] for node in order if node in edge}
-    )
+    gates = sum(count for node, count in times.items() if node.op in GATES)
+    outer = {node: times[node] for node in order if node in edge}
+    return _Cost(len(order), sum(times.values()), gates, outer)
 
 
 def _substituted(polynomial: Polynomial) -> Iterator[Polynomial]:

@@ -28,6 +28,7 @@ from graphc.ops.indices import counts_from_end
 from graphc.schedule.arguments import Arguments, is_near, near_stride
 from graphc.schedule.buffer import View
 from graphc.schedule.index import (
+    Added,
     Affine,
     Computed,
     Index,
@@ -60,6 +61,7 @@ class Addressing(ABC):
         self.row = Scope(level=ROW)
         self.element: Scope | None = None
         self.row_names: set[str] = set()
+        self.short: frozenset[str] = frozenset()  # loops that the compiler unrolls
         self.notes: list[tuple[Site, ...]] = []
         self._note_of: dict[Node, int] = {}
         self._merged = merged
@@ -139,11 +141,17 @@ class Addressing(ABC):
             elif stride != 0:
                 others.append(self._times(self.index(index), stride))
         merged = self._merge_axes(total)
-        near = near_stride([coefficient for _, coefficient in merged])
-        terms = [self._times(value, c, literal=c == near) for value, c in merged]
+        near = near_stride([c for value, c in merged if not self._is_unrolled(value)])
+        terms = [
+            self._times(value, c, literal=c == near or self._is_unrolled(value) and is_near(c))
+            for value, c in merged
+        ]
         if offset != 0:
             others.append(self.arguments.dim(offset, literal=near != 0 and is_near(offset)))
         return self._sum([*terms, *others])
+
+    def _is_unrolled(self, value: Expression) -> bool:
+        return isinstance(value, Variable) and value.name in self.short
 
     def _merge_axes(self, total: dict[str, Dim]) -> list[tuple[Expression, Dim]]:
         """Terms over the loop variables that are left after adjacent axes were merged into one
@@ -179,6 +187,8 @@ class Addressing(ABC):
         if isinstance(index, Padded):
             inside, place = self._padded(index)
             return Apply("where", (inside, place, Constant(0, "int64")), "int64")
+        if isinstance(index, Added):
+            return self._sum([self.index(index.first), self.index(index.second)])
         inner = self._times(self.index(index.index), index.step)
         return self._sum([inner, self.arguments.dim(index.start)])
 
@@ -225,6 +235,8 @@ class Addressing(ABC):
         """For each padded axis that an index goes through, whether it hits an element."""
         if isinstance(index, Padded):
             return [self._padded(index)[0], *self._hits(index.index)]
+        if isinstance(index, Added):
+            return [*self._hits(index.first), *self._hits(index.second)]
         return self._hits(index.index) if isinstance(index, Scaled) else []
 
     def _padded(self, index: Padded) -> tuple[Expression, Expression]:

@@ -38,6 +38,7 @@ from graphc.schedule.buffer import (
 )
 from graphc.schedule.contract import product_op
 from graphc.schedule.index import (
+    Added,
     Computed,
     Index,
     Indices,
@@ -68,7 +69,7 @@ BATCH_STRIDES = 2
 
 DECLARED: frozenset[Op] = frozenset((input_op, param_op, state_op))
 # Kinds that are a step of their own: see `own_kernel` for those with a generated kernel.
-STEP_KINDS = frozenset(("concat", "contraction", "routine", "scatter", "cumulative", "loop"))
+STEP_KINDS = frozenset(("concat", "contraction", "routine", "scatter", "cumulative", "fold", "loop"))
 _KERNEL_KINDS = ("elementwise", "reduction", "layout", "indexing", "random", *effect.KINDS)
 
 
@@ -222,7 +223,7 @@ def _can_read(step: Node, view: View) -> bool:
         return matrix_layout(view, BATCH_STRIDES) is not None
     if step.op.kind == "cumulative":
         return around_axis(view, step.attrs["axis"]) is not None
-    if step.op.kind == "scatter":
+    if step.op.kind in ("scatter", "fold"):
         return True  # its kernel loads element by element
     return view.contiguous
 
@@ -289,6 +290,9 @@ def index_demands(index: Index) -> Iterator[Demand]:
         yield index.node, index.at
     elif isinstance(index, Padded | Scaled):
         yield from index_demands(index.index)
+    elif isinstance(index, Added):
+        yield from index_demands(index.first)
+        yield from index_demands(index.second)
 
 
 def is_free(node: Node) -> bool:

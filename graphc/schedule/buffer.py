@@ -12,6 +12,7 @@ from graphc.ir.node import Node
 from graphc.ir.op import Op
 from graphc.ir.shape import Shape
 from graphc.ops.layout import broadcast_op, reshape_op, slice_op, transpose_op
+from graphc.ops.windows import slides_of, window_op
 from graphc.schedule.index import row_major_strides, unit_axes_only
 
 # Where a buffer lives: planned in the arena, fed by the call, carried by a declaration, made for
@@ -75,7 +76,9 @@ def whole(buffer: Buffer, shape: Shape) -> View:
     return View(buffer, shape, row_major_strides(shape))
 
 
-VIEW_OPS: frozenset[Op] = frozenset((transpose_op, reshape_op, broadcast_op, slice_op))
+VIEW_OPS: frozenset[Op] = frozenset(
+    (transpose_op, reshape_op, broadcast_op, slice_op, window_op)
+)
 
 
 def view_through(node: Node, source: View) -> View | None:
@@ -103,6 +106,13 @@ def view_through(node: Node, source: View) -> View | None:
             offset = offset + stride * start
             strides.append(stride * step)
         return View(source.buffer, node.shape, tuple(strides), offset)
+    if node.op is window_op:
+        slides = slides_of(node)
+        moved = list(source.strides)
+        for slide in slides:
+            moved[slide.axis] = moved[slide.axis] * slide.stride
+        inside = (source.strides[slide.axis] * slide.dilation for slide in slides)
+        return View(source.buffer, node.shape, (*moved, *inside), source.offset)
     if node.op is reshape_op and unit_axes_only(source.shape, node.shape):
         kept_strides = iter(
             [s for s, dim in zip(source.strides, source.shape, strict=True) if dim != 1]

@@ -111,11 +111,13 @@ def _shared_work(grouping: Grouping, anchors: Anchors, compared: set[Node]) -> s
     for step in grouping.steps:
         if not isinstance(step, Group):
             continue
+        # A number is computed again without harm, unless there are nothing but numbers.
+        alone = not step.structure.rows and step.structure.kind == "map"
         for anchor in step.anchors:
             inner = anchor.op.kind == "reduction" or in_inner_loop(step.structure, anchor)
             loop = step.loop[anchor] if inner else -1
             for node, _ in anchor_demands(anchors, step, anchor):
-                if anchors.inlined(node) and node.ndim and node is not anchor:
+                if anchors.inlined(node) and (node.ndim or alone) and node is not anchor:
                     places[node].add((step, loop))
     heavy = _heavy(places, anchors) | {node for node in compared if node in places}
     shared = {node for node in heavy if len(places[node]) > 1}

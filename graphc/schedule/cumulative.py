@@ -1,8 +1,9 @@
 """The kernels of recurrences along an axis: what runs in parallel is what lies beside the axis.
 
-An array is walked as (outer, axis, inner). Where the axis is the last one, each outer row is a loop
-of its own; else the inner elements of one place are done together, on vectors, before the next
-place. The order of additions is that of the axis in both, whatever the number of threads.
+An array is walked as (outer, axis, inner). Where the axis is the last one, each outer row has a
+running value in a register; else the inner elements of one place are done together, on vectors,
+before the next place. Threads share outer rows or, where there are few, tiles of inner elements.
+The order of additions is that of the axis in both, whatever the number of threads.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ from graphc.schedule.lower import Lowered
 from graphc.schedule.values import Values
 
 OUTER, FIRST, PLACE, INNER, TILE = "i0", "f0", "r0", "j0", "t0"
-# So many inner elements are walked together by a thread: narrower ones, of which each place has a
-# few cache lines, took three times as long.
+# So many inner elements are walked together, the least that a thread takes. Measured: at 64, a few
+# cache lines of each place, 1024 x 1024 sums took three times as long.
 _WIDTH = 512
 _ZERO, _ONE, _TILE = (Constant(value, "int64") for value in (0, 1, _WIDTH))
 # So many outer rows are enough to share among threads; with fewer the inner elements are shared.
@@ -131,10 +132,10 @@ class _Recurrence:
             return body
         if name == OUTER and self.walk.by_rows:
             return [Loop(Axis(name, _ZERO, _ZERO, PARALLEL), tuple(body))]
-        start, stop = _ZERO, self.emit.arguments.dim(extent)
+        axis = Axis(name, _ZERO, self.emit.arguments.dim(extent), SEQUENTIAL)
         if name == INNER and not self.walk.by_rows:
-            start, stop = Variable("start", "int64"), Variable("stop", "int64")
-        return [Loop(Axis(name, start, stop, SEQUENTIAL), tuple(body))]
+            axis = Axis(name, Variable("start", "int64"), Variable("stop", "int64"), SEQUENTIAL)
+        return [Loop(axis, tuple(body))]
 
     def _by_tiles(self, body: list[Statement]) -> list[Statement]:
         """The body for each tile of inner elements, from `start` to `stop`."""

@@ -224,7 +224,9 @@ class Grouping:
     def _place(self, node: Node) -> None:
         structure = structure_of(node)
         wanted = demands_in(self.anchors, structure, node)
-        touched = {n for n, _ in wanted if not is_free(n) and n.ndim}
+        # Many kernels take one number; only among numbers is it a reason to join.
+        alone = not structure.rows and structure.kind == "map"
+        touched = {n for n, _ in wanted if not is_free(n) and (n.ndim or alone)}
         inlined = {n for n, _ in wanted if n is node or self.anchors.inlined(n)}
         needs = {s for s in (self._owner(n) for n, _ in wanted if n is not node) if s is not None}
         for group in self._candidates(needs, touched):

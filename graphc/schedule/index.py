@@ -15,6 +15,7 @@ from graphc.ops.indexing import pick_op, take_op
 from graphc.ops.indices import is_valid, placed
 from graphc.ops.layout import broadcast_op, pad_op, reshape_op, slice_op, transpose_op
 from graphc.ops.source import ramp_op, uniform_value
+from graphc.ops.windows import slides_of, window_op
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,20 @@ class Scaled:
         return self.index.variables
 
 
-Index = Affine | Computed | Padded | Scaled
+@dataclass(frozen=True)
+class Added:
+    """The sum of two indices that are not both affine."""
+
+    first: Index
+    second: Index
+
+    @property
+    def variables(self) -> frozenset[str]:
+        """The loop variables it depends on."""
+        return self.first.variables | self.second.variables
+
+
+Index = Affine | Computed | Padded | Scaled | Added
 Indices = tuple[Index, ...]
 
 ZERO = Affine(())
@@ -100,6 +114,17 @@ def shifted(index: Index, start: Dim, step: int) -> Index:
         terms = tuple((name, coefficient * step) for name, coefficient in index.terms)
         return Affine(terms, index.offset * step + start)
     return Scaled(index, start, step)
+
+
+def added(first: Index, second: Index) -> Index:
+    """The sum of two indices."""
+    if isinstance(first, Affine) and isinstance(second, Affine):
+        terms = dict(first.terms)
+        for name, coefficient in second.terms:
+            terms[name] = terms.get(name, 0) + coefficient
+        kept = tuple((name, c) for name, c in terms.items() if c != 0)
+        return Affine(kept, first.offset + second.offset)
+    return Added(first, second)
 
 
 def broadcast_indices(indices: Indices, shape: Shape, source: Shape) -> Indices:
@@ -145,12 +170,24 @@ def input_indices(node: Node, indices: Indices) -> list[Indices]:
                 for index, edge, dim in axes
             )
         ]
+    if op is window_op:
+        return [_windowed(node, indices)]
     if op is pick_op:
         x = node.inputs[0]
         return [(*indices, Computed(node.inputs[1], indices, x.shape[-1])), indices]
     if op is take_op:
         return _taken(node, indices)
     return [broadcast_indices(indices, node.shape, source.shape) for source in node.inputs]
+
+
+def _windowed(node: Node, indices: Indices) -> Indices:
+    """Where an element of a window lies: its window's place, and its own inside the window."""
+    rank = node.inputs[0].ndim
+    place = list(indices[:rank])
+    for slide, inside in zip(slides_of(node), indices[rank:], strict=True):
+        start, step = shifted(place[slide.axis], 0, slide.stride), shifted(inside, 0, slide.dilation)
+        place[slide.axis] = added(start, step)
+    return tuple(place)
 
 
 def _taken(node: Node, indices: Indices) -> list[Indices]:

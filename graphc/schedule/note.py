@@ -7,12 +7,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from graphc.errors import ExecutionError, IndexRangeError, SingularMatrixError
+from graphc.errors import ExecutionError, IndexRangeError
 from graphc.ir.dim import Dim, evaluate
 from graphc.ir.node import Node
 from graphc.ir.site import written_at
 from graphc.ops.effect import failed
 from graphc.ops.indices import checked_op, counts_from_end, range_text
+from graphc.ops.routine import RoutineOp
 
 Sizes = Mapping[str, int]
 
@@ -69,11 +70,13 @@ class ConditionNote(CheckNote):
 
 @dataclass(frozen=True)
 class RoutineNote(CheckNote):
-    """The node is a routine that met a singular matrix; the detail is the pivot."""
+    """The node is a routine that failed; the detail is a row and a number, such as a pivot."""
 
     def error(self, detail: int, sizes: Sizes) -> ExecutionError:
-        size = evaluate(self.node.inputs[0].shape[0], sizes)
-        return SingularMatrixError(
-            f"{self.node.op.name}: the {size} x {size} matrix is singular: pivot {detail} is zero."
-            f"{written_at(self.node.sites)}"
+        assert isinstance(self.node.op, RoutineOp)
+        assert self.node.op.failure is not None
+        shapes = tuple(
+            tuple(evaluate(dim, sizes) for dim in source.shape) for source in self.node.inputs
         )
+        found = self.node.op.failure(shapes, *place_and_value(detail))
+        return type(found)(f"{found}.{written_at(self.node.sites)}")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from graphc.ir.node import Node
 from graphc.schedule.buffer import View
 from graphc.schedule.cumulative import lower_cumulative
+from graphc.schedule.fold import lower_fold
 from graphc.schedule.lower import Lowered
 from graphc.schedule.scatter import lower_scatter
 
@@ -14,4 +15,5 @@ from graphc.schedule.scatter import lower_scatter
 OWN_KERNELS: dict[str, Callable[[Node, Callable[[Node], View]], Lowered]] = {
     "scatter": lower_scatter,
     "cumulative": lower_cumulative,
+    "fold": lower_fold,
 }

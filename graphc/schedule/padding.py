@@ -14,6 +14,7 @@ from graphc.ir.traverse import rebuild, remake
 from graphc.ops.creation import zeros
 from graphc.ops.joining import concat_op
 from graphc.ops.placement import pad_op, slice_op
+from graphc.ops.windows import window_op
 from graphc.schedule.analysis import is_step, is_view
 
 
@@ -33,11 +34,11 @@ def join_padding(graph: Graph) -> Graph:
 
 def _is_stored(graph: Graph, node: Node, roots: set[Node]) -> bool:
     """Whether padding without zeros between elements is better stored: a root, what a step or a
-    regrouping reads, and what is read at several offsets."""
+    regrouping reads, and what is read at several offsets or by windows."""
     if any(between for _, _, between in node.attrs["edges"]):
         return False
     users = graph.consumers(node)
-    if node in roots or any(is_step(user) or is_view(user) for user in users):
+    if node in roots or any(is_step(user) or is_view(user) or user.op is window_op for user in users):
         return True
     return sum(user.op is slice_op for user in users) > 1
 

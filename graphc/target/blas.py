@@ -19,7 +19,6 @@ from graphc.errors import ArgumentError, CompileError
 from graphc.target import engine, threads
 from graphc.target.lapack import PREFIX, ROUTINES
 
-
 _BLAS = ("gemm", "gemv", "trsm")  # the others are LAPACK's
 
 

@@ -1,72 +1,13 @@
-"""Kernels written by hand: LAPACK routines, minibatches by index, and shuffling. The same form as
-emitted ones."""
+"""Kernels written by hand: linear algebra, sorting, minibatches by index, and shuffling. The same
+form as emitted ones."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from graphc.target.lapack_source import LINEAR_ALGEBRA
 from graphc.target.ordering_source import ORDERING
 from graphc.target.shuffling_source import SHUFFLING
-
-_SOLVE = """\
-from graphc.target.primitives import (
-    {dtype}_pointer, fail, int32_pointer, integer, lu_factor, lu_solve,
-)
-
-
-def kernel(lo, hi, argv, context):
-    matrix = {dtype}_pointer(argv, 0)
-    right = {dtype}_pointer(argv, 1)
-    result = {dtype}_pointer(argv, 2)
-    factors = {dtype}_pointer(argv, 3)
-    pivots = int32_pointer(argv, 4)
-    solved = {dtype}_pointer(argv, 5)
-    n = integer(argv, 6)
-    columns = integer(argv, 7)
-    code = integer(argv, 8)
-    for i in range(n):
-        for j in range(n):
-            factors[j * n + i] = matrix[i * n + j]
-        for j in range(columns):
-            solved[j * n + i] = right[i * columns + j]
-    singular = lu_factor(n, factors, pivots)
-    if singular != 0:
-        fail(context, code, singular)
-    if singular == 0:
-        lu_solve(n, columns, factors, solved, pivots)
-    for i in range(n):
-        for j in range(columns):
-            result[i * columns + j] = solved[j * n + i]
-"""
-
-_SLOGDET = """\
-from graphc.target.primitives import (
-    absolute, {dtype}, {dtype}_pointer, int32_pointer, integer, log, lu_factor, select,
-)
-
-
-def kernel(lo, hi, argv, context):
-    matrix = {dtype}_pointer(argv, 0)
-    direction_of = {dtype}_pointer(argv, 1)
-    logarithm = {dtype}_pointer(argv, 2)
-    factors = {dtype}_pointer(argv, 3)
-    pivots = int32_pointer(argv, 4)
-    n = integer(argv, 5)
-    for i in range(n):
-        for j in range(n):
-            factors[j * n + i] = matrix[i * n + j]
-    lu_factor(n, factors, pivots)
-    direction = {dtype}(1.0)
-    total = {dtype}(0.0)
-    for i in range(n):
-        pivot = factors[i * n + i]
-        direction = select(pivots[i] != i + 1, -direction, direction)
-        direction = select(pivot < {dtype}(0.0), -direction, direction)
-        direction = select(pivot == {dtype}(0.0), {dtype}(0.0), direction)
-        total = total + log(absolute(pivot))
-    direction_of[0] = direction
-    logarithm[0] = total
-"""
 
 _GATHER = """\
 from graphc.target.primitives import {dtype}_pointer, int64_pointer, integer
@@ -112,8 +53,7 @@ SHUFFLE_USE = 2**62
 # The kernel of each routine operation, by its name: a text with places for the first operand's
 # dtype, or a function of it.
 _ROUTINES: dict[str, str | Callable[[str], str]] = {
-    "solve": _SOLVE,
-    "slogdet": _SLOGDET,
+    **LINEAR_ALGEBRA,
     **ORDERING,
     **SHUFFLING,
 }

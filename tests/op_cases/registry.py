@@ -10,10 +10,12 @@ from tests.op_cases import (
     elementary,
     indexing,
     joining,
+    linear_algebra,
     loops,
     ordering,
     reductions,
     special,
+    windows,
 )
 from tests.op_cases.case import Case
 
@@ -25,10 +27,12 @@ _GROUPS = (
     ordering,
     joining,
     contraction,
+    linear_algebra,
     indexing,
     draws,
     effects,
     loops,
+    windows,
 )
 CASES: dict[str, Case] = {name: case for group in _GROUPS for name, case in group.CASES.items()}
 

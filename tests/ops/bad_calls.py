@@ -85,7 +85,7 @@ def calls() -> dict[str, dict[str, Call]]:
             "not square": lambda: gx.solve(x, n3),
             "rows": lambda: gx.solve(square, n4),
             "a vector": lambda: gx.solve(n3, n3),
-            "three axes": lambda: gx.solve(square, cube),
+            "stacks": lambda: gx.solve(numbers((2, 3, 3)), numbers((5, 3, 4))),
         },
         "slogdet": {
             "not square": lambda: gx.slogdet(x),

@@ -143,6 +143,25 @@ def test_what_one_operation_refuses(name: str) -> None:
     check(CALLS[name])
 
 
+def test_definitions_that_are_none() -> None:
+    """A formula that is no expression of its operands is refused where it is written."""
+    define = gx.elementwise
+    check(
+        {
+            "no name": lambda: define("", lambda sp, x: x),
+            "a name that is taken": lambda: define("exp", lambda sp, x: x),
+            "no identifier": lambda: define("my op", lambda sp, x: x),
+            "no formula": lambda: define("wrong", 3),  # type: ignore[arg-type]
+            "no operand": lambda: define("wrong", lambda sp: 1),
+            "an unknown function": lambda: define("wrong", lambda sp, x: sp.no_such_function(x)),
+            "a text": lambda: define("wrong", lambda sp, x: x + "a"),
+            "several values": lambda: define("wrong", lambda sp, x: (x, x)),
+            "a foreign symbol": lambda: define("wrong", lambda sp, x: x + sp.Symbol("q")),
+            "no kernel": lambda: define("wrong", lambda sp, x: sp.fresnels(x)),
+        }
+    )
+
+
 def test_a_complaint_can_be_made() -> None:
     """Accepted calls, errors without a line, and errors of Python's are told apart."""
     assert complaint(lambda: gx.input("x")).startswith("was accepted")

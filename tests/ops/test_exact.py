@@ -17,8 +17,10 @@ from graphc.ops.exact import condition_number, lift, settled_truth, truth, ulp_e
 from graphc.ops.exact_names import evaluate_formula
 from tests.op_cases.registry import CASES
 
-# Operations whose value is no function of what is fed.
-NO_EXACT_VALUE = frozenset(n for n in CASES if n in REGISTRY and REGISTRY[n].kind == "random")
+# Operations whose value is no function of what is fed, or of bodies that have none.
+NO_EXACT_VALUE = frozenset(
+    n for n in CASES if n in REGISTRY and REGISTRY[n].kind in ("random", "loop")
+)
 
 
 def as_floats(values: Any) -> Any:
@@ -131,6 +133,8 @@ def test_errors_name_what_has_no_value() -> None:
         truth(gx.sum(x), {})
     with pytest.raises(ArgumentError, match="random_bits has no exact value"):
         truth(gx.random.stream(0).uniform((2,)), {})
+    with pytest.raises(ArgumentError, match="cond has no exact value: bodies of loops"):
+        truth(gx.cond(gx.sum(x) > 0, lambda: gx.sum(x), lambda: 0.0), {x: [1.0, 2.0]})
     with pytest.raises(IndexRangeError, match="Written at"):
         truth(gx.take(x, gx.reshape(i, (1,))), {x: [1.0, 2.0], i: 2})
     with pytest.raises(ShapeError, match="expected shape"):
