@@ -21,7 +21,7 @@ from graphc.ir.dtype import set_default_float
 from graphc.ir.node import OPERATORS, Node
 from graphc.ops import *  # noqa: F403
 from graphc.ops import __all__ as _operations
-from graphc.ops.definition import elementwise
+from graphc.ops.definition import elementwise, numpy_operation
 from graphc.ops.evaluate import evaluate
 from graphc.rewrite.engine import simplify, why
 
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from graphc import train as train
     from graphc.compiler import compile, inference
     from graphc.compiler.function import Function
+    from graphc.interop.from_sympy import from_sympy
+    from graphc.interop.lambdify import lambdify
+    from graphc.interop.to_sympy import to_sympy
     from graphc.ir.graph import Graph
     from graphc.ir.text import parse, to_text
     from graphc.view.accuracy import accuracy
@@ -47,6 +50,8 @@ _LATER = {
     "Graph": "graphc.ir.graph", "parse": "graphc.ir.text", "to_text": "graphc.ir.text",
     "show": "graphc.view.show", "latex": "graphc.view.latex", "to_dot": "graphc.view.dot",
     "to_networkx": "graphc.view.networkx_graph", "backprop_table": "graphc.view.backprop_table",
+    "from_sympy": "graphc.interop.from_sympy", "to_sympy": "graphc.interop.to_sympy",
+    "lambdify": "graphc.interop.lambdify",
     "accuracy": "graphc.view.accuracy", "nn": "graphc.nn", "train": "graphc.train",
 }  # fmt: skip
 _LATER_METHODS = {
@@ -58,9 +63,9 @@ _LATER_METHODS = {
 __all__ = [
     "Function", "Graph", "Node", "accuracy", "backprop_table", "check_gradients", "compile",
     "elementwise",
-    "evaluate", "gauss_newton_product", "grad", "hessian", "hvp", "inference", "jacobian", "jvp",
-    "latex", "nn", "parse", "set_default_float", "show", "simplify", "to_dot", "to_networkx",
-    "to_text", "train", "value_and_grad", "vjp", "vmap", "why", *_operations,
+    "evaluate", "from_sympy", "gauss_newton_product", "grad", "hessian", "hvp", "inference", "jacobian", "jvp",
+    "lambdify", "latex", "nn", "numpy_operation", "parse", "set_default_float", "show", "simplify", "to_dot", "to_networkx",
+    "to_sympy", "to_text", "train", "value_and_grad", "vjp", "vmap", "why", *_operations,
 ]  # fmt: skip
 
 

@@ -49,6 +49,14 @@ class CompileError(GraphcError):
     """A graph could not be turned into native code; the message names the node."""
 
 
+class MemoryBudgetError(GraphcError, MemoryError):
+    """A program cannot keep within the bytes it was given; `least` is what it needs, in bytes."""
+
+    def __init__(self, message: str, least: int) -> None:
+        super().__init__(message)
+        self.least = least
+
+
 class TargetError(GraphcError, NotImplementedError):
     """The asked-for target cannot run this program yet."""
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.compiler.budget import check_bound
 from graphc.compiler.effects import precise_failure
 from graphc.compiler.loop import run_loop
 from graphc.compiler.report import MemoryReport, explain, source_text
@@ -23,6 +24,7 @@ from graphc.ir.node import Node
 from graphc.ops.effect import print_value
 from graphc.ops.evaluate import as_argument, bind_sizes, check_sizes
 from graphc.schedule.buffer import Life
+from graphc.schedule.recompute import Budget
 from graphc.schedule.schedule import Schedule, ScheduledStep
 from graphc.target.instance import Instance
 from graphc.target.machine import Machine
@@ -70,11 +72,12 @@ class Function:
         machine: Machine,
         phases: tuple[Phase, ...],
         single: bool,
+        budget: Budget | None = None,
     ) -> None:
         self.original, self.graph, self.schedule = original, rewritten, schedule
         self.kernels, self.phases, self.target = kernels, phases, machine.name
         self.lives, self.handles, self.machine = schedule_lives, handles, machine
-        self.single = single
+        self.single, self.budget = single, budget
         self._slots: dict[Any, list[Slot]] = {}
         self._steps = itertools.count()
         self._draws = any(node.op.kind == "random" for node in schedule.graph.nodes)
@@ -105,7 +108,7 @@ class Function:
     @property
     def memory(self) -> MemoryReport:
         """The planned memory: a formula of the sizes, and exact bytes for the sizes last bound."""
-        return MemoryReport(self.lives, self.schedule, self.last_sizes)
+        return MemoryReport(self.lives, self.schedule, self.last_sizes, self.budget)
 
     def source(self) -> str:
         """The Python that was compiled, kernel by kernel, each part below the user's line."""
@@ -206,10 +209,12 @@ class Function:
 
     def sizes_of(self, arrays: list[np.ndarray]) -> dict[str, int]:
         """The values of the named sizes, from arguments; an error names the inputs that
-        disagree."""
+        disagree, or says that these sizes take more memory than the function may have."""
         pairs = [(node, a.shape) for node, a in zip(self.inputs, arrays, strict=True)]
         sizes = bind_sizes(pairs)
         check_sizes(self.original.nodes, sizes)
+        if self.budget is not None:
+            check_bound(self.budget, self.lives, sizes)
         return sizes
 
     def _bind(self, arrays: list[np.ndarray], key: Any) -> Slot:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphc import config
+from graphc.compiler.budget import check_budget
 from graphc.compiler.function import CompiledKernel, Function, Phase
 from graphc.errors import ArgumentError, CompileError, DTypeError, ShapeError
 from graphc.grad.leave_loop import leave_loops
@@ -30,6 +31,7 @@ from graphc.schedule.contract import contract
 from graphc.schedule.control import body_graphs, with_graphs
 from graphc.schedule.expand import expand
 from graphc.schedule.memory import lives
+from graphc.schedule.recompute import Budget, fit
 from graphc.schedule.schedule import KernelCall, Routine, Schedule, ScheduledStep, parts_of
 from graphc.schedule.split import split_reductions
 from graphc.schedule.verify import verify_schedule
@@ -103,6 +105,8 @@ def compile(
     target: str = "cpu",
     stop: str | None = None,
     disabled: str | Collection[str] = (),
+    memory_budget: int | None = None,
+    budget_sizes: Mapping[str, int] | None = None,
 ) -> Any:
     """Compile expressions to a `Function`.
 
@@ -110,19 +114,31 @@ def compile(
     array) or several (a tuple); `updates`, new values of parameters and states, all computed from
     the old ones; `target`, "cpu" or "python"; `stop`, the name of a stage ("graph", "rewrite",
     "schedule", "source", ...) whose result to return; `disabled`, names of rewriting rules or
-    phases to switch off (docs/rewriting.md lists them), or "rewrite" for all of them.
+    phases to switch off (docs/rewriting.md lists them), or "rewrite" for all of them;
+    `memory_budget`, the most bytes that temporaries may take: where they would take more, values
+    are computed again in place of being kept, products only if nothing else helps, and every
+    number stays the same; `budget_sizes`, the named sizes that the budget is for, such as
+    {"n": 128}, needed if the inputs have any.
 
     Raises ArgumentError, ShapeError or DTypeError for what does not fit, CompileError naming the
-    node for what cannot be compiled. Nothing falls back to Python.
+    node for what cannot be compiled, MemoryBudgetError stating the least number of bytes for a
+    budget that cannot be kept. Nothing falls back to Python.
     """
     if stop is not None and stop not in STAGES:
         raise ArgumentError(f"compile: stop must be one of {', '.join(STAGES)}; got {stop!r}")
     timer = _Timer([])
     runner = machine(target, config.thread_count())
-    graphs = run_passes(make_graph(inputs, outputs, updates or {}), timer, disabled)
+    graph = make_graph(inputs, outputs, updates or {})
+    sizes = check_budget(graph, memory_budget, budget_sizes)
+    graphs = run_passes(graph, timer, disabled)
     if stop in graphs:
         return graphs[stop]
-    plan: Schedule = timer.run("schedule", build_schedule, graphs[PASSES[-1][0]])
+    last = graphs[PASSES[-1][0]]
+    plan: Schedule = timer.run("schedule", build_schedule, last)
+    budget: Budget | None = None
+    if memory_budget is not None:
+        budget = timer.run("budget", fit, last, plan, int(memory_budget), sizes)
+        plan = budget.schedule
     if config.verify_enabled():
         verify_schedule(plan)
     if stop == "schedule":
@@ -133,7 +149,7 @@ def compile(
     handles, kernels = timer.run("compile", compile_kernels, rendered, runner)
     function = Function(
         graphs["graph"], graphs["rewrite"], plan, lives(plan), handles, kernels, runner,
-        tuple(timer.phases), single=isinstance(outputs, Node),
+        tuple(timer.phases), single=isinstance(outputs, Node), budget=budget,
     )  # fmt: skip
     _report(timer, function)
     return function

@@ -19,8 +19,9 @@ from graphc.ir.site import Site
 from graphc.loops.ir import Apply, Expression, Loop, Statement
 from graphc.loops.tidy import expressions, parts
 from graphc.schedule.buffer import Buffer, Life, View
-from graphc.schedule.memory import live_bytes, plan
+from graphc.schedule.memory import live_bytes, lives, plan
 from graphc.schedule.note import CheckNote
+from graphc.schedule.recompute import Budget
 from graphc.schedule.schedule import Control, KernelCall, Product, Routine, Schedule, ScheduledStep
 from graphc.target.instance import Instance
 from graphc.target.instructions import Opcode
@@ -40,12 +41,27 @@ class MemoryReport:
     lives: tuple[Life, ...]
     schedule: Schedule
     sizes: Mapping[str, int] | None
+    budget: Budget | None = None
 
     @property
     def peak_bytes(self) -> int:
-        """The size of the arena, in bytes, for the sizes of the last call; for sizes of 1 before
-        the first."""
-        return self.at(self.sizes if self.sizes is not None else _Ones())
+        """The size of the arena, in bytes, for the sizes of the last call; before the first for
+        those of the budget, or, without one, for sizes of 1."""
+        return self.at(self._known_sizes)
+
+    @property
+    def peak_bytes_without_budget(self) -> int:
+        """What the size of the arena would be if nothing were computed again, for the same
+        sizes."""
+        if self.budget is None:
+            return self.peak_bytes
+        return plan(lives(self.budget.plain), self._known_sizes).peak_bytes
+
+    @property
+    def _known_sizes(self) -> Mapping[str, int]:
+        if self.sizes is not None:
+            return self.sizes
+        return self.budget.sizes if self.budget is not None else _Ones()
 
     def at(self, sizes: Mapping[str, int]) -> int:
         """The size of the arena, in bytes, for given sizes."""
@@ -57,8 +73,12 @@ class MemoryReport:
         return tuple(live_bytes(self.lives, step) for step in range(len(self.schedule.steps)))
 
     def __str__(self) -> str:
-        known = "" if self.sizes is None else f" for {_sizes_text(self.sizes)}"
-        return f"{self.peak_bytes:,} bytes of temporaries{known}"
+        sized = self.sizes is not None or self.budget is not None
+        known = f" for {_sizes_text(self._known_sizes)}" if sized else ""
+        text = f"{self.peak_bytes:,} bytes of temporaries{known}"
+        if self.budget is None:
+            return text
+        return f"{text} ({self.peak_bytes_without_budget:,} without a budget; {self.budget})"
 
 
 class _Ones(dict[str, int]):
@@ -262,10 +282,12 @@ def explain(function: Function) -> str:
     ]
     for step, taken in zip(function.schedule.steps, seconds, strict=True):
         known = cost(step, sizes)
+        again = " (again)" if function.budget and step in function.budget.again else ""
         rate, speed = known.operations / taken / 1e9, known.moved_bytes / taken / 1e9
         lines.append(
             f"  {taken * 1e6:9.2f} {known.operations / 1e6:9.3f} {rate:8.2f} "
-            f"{known.moved_bytes / 1e3:9.1f} {speed:7.2f}  {describe(step, number.get(id(step)))}"
+            f"{known.moved_bytes / 1e3:9.1f} {speed:7.2f}  "
+            f"{describe(step, number.get(id(step)))}{again}"
         )
     return "\n".join(lines)
 

@@ -171,6 +171,7 @@ RULES: dict[str, BatchingRule] = {
     "cumulative": _along_axes,
     "fold": _along_axes,
     "routine": _routine,
+    "numpy": _one_by_one,
     "random": _everything,
     "check": _everything,
     "print": _everything,

@@ -229,7 +229,8 @@ def _swap_first(x: Node) -> Node:
 def _cropped(name: str, x: Node, edges: Edges) -> Node:
     bounds: list[tuple[Dim, Dim, int]] = [(0, dim, 1) for dim in x.shape[:2]]
     for dim, (low, high) in zip(x.shape[2:], edges, strict=True):
-        if isinstance(dim, int) and dim - low - high < 0:
+        left = dim - low - high
+        if isinstance(left, int) and left < 0:
             raise ShapeError(f"{name}: padding {(low, high)} is more than the length {dim}")
         bounds.append((low, dim - high, 1))
     return slice_axes(x, tuple(bounds))
@@ -273,9 +274,7 @@ def _operands(
     return (reshape(x, (1, *x.shape)) if single else x), weight, single
 
 
-def _check_channels(
-    name: str, x: Node, weight: Node, cut: Dim, groups: int, fits: bool
-) -> None:
+def _check_channels(name: str, x: Node, weight: Node, cut: Dim, groups: int, fits: bool) -> None:
     channels = x.shape[1]
     if isinstance(cut, int) and cut % groups:
         raise ShapeError(f"{name}: {groups} groups do not divide the {cut} of the kernels")
@@ -290,7 +289,7 @@ def padding_edges(
     name: str,
     padding: Any,
     lengths: Sequence[Dim],
-    spans: Sequence[int],
+    spans: Sequence[Dim],
     strides: Sequence[int],
 ) -> Edges:
     """What is added before and after each axis, for padding as `conv2d` takes it."""
@@ -300,7 +299,9 @@ def padding_edges(
         if padding == "same":
             every = zip(lengths, spans, strides, strict=True)
             return tuple(_same(name, *axis) for axis in every)
-        raise ArgumentError(f"{name}: expected padding 'same', 'valid' or integers; got {padding!r}")
+        raise ArgumentError(
+            f"{name}: expected padding 'same', 'valid' or integers; got {padding!r}"
+        )
     items = list(padding) if isinstance(padding, tuple | list) else [padding] * len(lengths)
     if len(items) != len(lengths):
         raise ArgumentError(
@@ -311,13 +312,13 @@ def padding_edges(
     return tuple((low, high) for low, high in pairs)
 
 
-def _same(name: str, length: Dim, span: int, stride: int) -> tuple[Dim, Dim]:
+def _same(name: str, length: Dim, span: Dim, stride: int) -> tuple[Dim, Dim]:
     """The least padding that gives a result of ceil(length / stride)."""
     count = floor_divide(length + (stride - 1), stride)
     total: Dim = (count - 1) * stride + span - length
     if isinstance(total, int):
         total = max(total, 0)
-    elif span < stride and not is_nonnegative(total):
+    elif not is_nonnegative(span - stride):
         raise ShapeError(
             f"{name}: padding 'same' of a symbolic length {length} takes a kernel that spans at "
             f"least the stride {stride}, got {span}"

@@ -45,7 +45,7 @@ def max_pool(
         raise DTypeError(f"max_pool: expected numbers, got {node.dtype}")
     sizes, steps, apart, edges = _settings("max_pool", node, window, stride, padding, dilation)
     _check_reach("max_pool", sizes, apart, edges)
-    least = -np.inf if node.dtype.is_float else int(np.iinfo(node.dtype.numpy).min)
+    least = -np.inf if node.dtype.is_float else int(np.iinfo(node.dtype.name).min)
     seen = _windows("max_pool", padded(node, edges, least), sizes, steps, apart)
     # With its axes kept, as its derivative compares it with the elements: one reduction, not two.
     largest = max_over(seen, axis=tuple(range(-len(sizes), 0)), keepdims=True)

@@ -11,13 +11,15 @@ import numpy as np
 
 import graphc.ops.formula as formulas
 from graphc.errors import ArgumentError, CompileError
-from graphc.ir.dtype import default_float
-from graphc.ir.node import Node
-from graphc.ir.op import REGISTRY
+from graphc.ir.dtype import as_dtype, default_float
+from graphc.ir.node import Node, make
+from graphc.ir.op import ATOM, REGISTRY, Attributes, Notation, Op, register
+from graphc.ir.shape import TensorType, as_shape, broadcast_shapes
 from graphc.ir.site import at_user_line
 from graphc.ops.elementwise import ElementwiseOp
 from graphc.ops.elementwise import elementwise as define
 from graphc.ops.evaluate import evaluate
+from graphc.ops.source import as_nodes
 from graphc.ops.source import input as declare
 
 _defined: set[str] = set()
@@ -100,6 +102,45 @@ def _check(op: ElementwiseOp) -> None:
             raise CompileError(f"{op.name}: expected a float formula, got {made.dtype}")
     sample = {operand: np.asarray(0.5) for operand in operands}
     evaluate(node, sample)
+    if op.partials is not None:
+        _check_derivative(op)
+
+
+def _check_derivative(op: ElementwiseOp) -> None:
+    """Compare a derivative written by hand with differences of the formula, at a few points."""
+    assert op.partials is not None
+    random = np.random.default_rng(0)
+    points = [random.uniform(-2.0, 2.0, 64) for _ in range(op.arity)]
+    operands = [declare(f"x{i}", (64,), "float64") for i in range(op.arity)]
+    feed = dict(zip(operands, points, strict=True))
+    node = op(*operands)
+    for place, partial in enumerate(op.partials(*operands, node)):
+        slope = 0.0 if partial is None else partial
+        found = np.broadcast_to(
+            evaluate(slope, feed) if isinstance(slope, Node) else slope, (64,)
+        ).astype(float)
+        expected = _differences(node, operands[place], feed)
+        error = np.abs(found - expected) / np.maximum(1, np.abs(expected))
+        error = np.where(np.isfinite(error), error, 0)  # outside the domain of the formula
+        worst = int(np.argmax(error))
+        # A corner between two points spoils one or two differences; a wrong formula most.
+        if np.mean(error > 1e-4) > 0.25:
+            at = ", ".join(f"x{i} = {point[worst]:.6g}" for i, point in enumerate(points))
+            raise ArgumentError(
+                f"{op.name}: the derivative with respect to x{place} is {found[worst]:.6g} at "
+                f"{at}; differences of the formula give {expected[worst]:.6g}"
+            )
+
+
+def _differences(node: Node, operand: Node, feed: dict[Node, np.ndarray]) -> np.ndarray:
+    """Central differences of an elementwise node, extrapolated to fourth order."""
+
+    def central(step: float) -> np.ndarray:
+        above, below = ({**feed, operand: feed[operand] + h} for h in (step, -step))
+        return np.asarray(evaluate(node, above) - evaluate(node, below)) / (2 * step)
+
+    with np.errstate(all="ignore"):
+        return np.asarray((4 * central(5e-5) - central(1e-4)) / 3)
 
 
 def _partials(op: ElementwiseOp, node: Node) -> list[Node]:
@@ -111,3 +152,65 @@ def _partials(op: ElementwiseOp, node: Node) -> list[Node]:
             f"{op.name}: derivative gives {len(found)} value(s), expected {op.arity}"
         )
     return [p for p in found if isinstance(p, Node)]
+
+
+def numpy_operation(
+    name: str,
+    reference: Callable[..., Any],
+    *,
+    result: Callable[..., tuple[Any, Any]] | None = None,
+    vjp: Callable[[Node, Node], Any] | None = None,
+    doc: str = "",
+) -> Callable[..., Node]:
+    """Define an operation that only NumPy computes: for trying an idea in the interpreter.
+
+    Args: `reference(*arrays)` returns the array; `result(*nodes)` gives its (shape, dtype), by
+    default the shape in which the operands broadcast and the dtype of the first; `vjp(node, g)`,
+    if given, the cotangent of each operand as nodes (None for none). gx.evaluate, gx.jvp and
+    gx.grad work; gx.compile is an error that names the operation, since it has no native code.
+    Defining a name of yours again replaces it.
+
+    Raises ArgumentError for a name that graphc itself uses or a reference that is no function;
+    evaluating raises ShapeError where `reference` returns another shape than stated.
+
+    >>> spread = numpy_operation("spread_of", np.ptp, result=lambda x: ((), x.dtype))
+    >>> x = declare("x", (3,), "float64")
+    >>> float(evaluate(spread(x), {x: [1.0, 5.0, 2.0]}))
+    4.0
+    """
+    if not isinstance(name, str) or not name.isidentifier():
+        raise ArgumentError(f"numpy_operation: expected a name, an identifier; got {name!r}")
+    if name in REGISTRY and name not in _defined:
+        raise ArgumentError(f"numpy_operation: graphc has an operation {name!r}; choose another")
+    if not callable(reference):
+        raise ArgumentError(f"{name}: expected a function of arrays, got {reference!r}")
+
+    def infer(inputs: tuple[Node, ...], attrs: Attributes) -> TensorType:
+        if result is None:
+            shape = broadcast_shapes((node.shape for node in inputs), name)
+            return TensorType(inputs[0].dtype, shape)
+        shape, dtype = result(*inputs)
+        return TensorType(as_dtype(dtype), as_shape(shape))
+
+    def checked(attrs: Attributes, *arrays: np.ndarray) -> np.ndarray:
+        return np.asarray(reference(*arrays))
+
+    REGISTRY.pop(name, None)
+    op = NumpyOp(
+        name, infer, checked, vjp, "" if vjp else "its author gave no vjp", doc=doc or name,
+        notation=Notation(_call(name, "{}"), _call(name, r"\operatorname{{{}}}"), ATOM),
+    )  # fmt: skip
+    register(op)
+    _defined.add(name)
+    return lambda *operands: make(op, tuple(as_nodes(operands)))
+
+
+class NumpyOp(Op):
+    """An operation without native code."""
+
+    kind = "numpy"
+
+
+def _call(name: str, head: str) -> Callable[[Node], str]:
+    written = head.format(name.replace("_", r"\_") if "operatorname" in head else name)
+    return lambda node: f"{written}({', '.join(f'{{{i}}}' for i in range(len(node.inputs)))})"

@@ -196,7 +196,19 @@ def _compute(node: Node, values: Values, sizes: Mapping[str, int], step: int) ->
         return tuple(
             np.asarray(r, dtype=t.dtype.numpy) for r, t in zip(result, node.type.items, strict=True)
         )
+    if node.op.kind == "numpy":
+        _check_shape(node, result, sizes)
     return np.asarray(result, dtype=node.dtype.numpy)
+
+
+def _check_shape(node: Node, result: np.ndarray, sizes: Mapping[str, int]) -> None:
+    expected = resolve(node.shape, sizes)
+    if np.shape(result) != expected:
+        error = ShapeError(
+            f"{node.op.name}: expected {shape_text(expected)}, the reference gives "
+            f"{shape_text(np.shape(result))}"
+        )
+        raise_located(error, node.sites)
 
 
 def evaluate_static(node: Node, sizes: Mapping[str, int]) -> float:

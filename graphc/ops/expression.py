@@ -76,12 +76,12 @@ class Conversion:
         self.handlers = {**HANDLERS, **(handlers or {})}
         self.whole = whole
 
-    def node(self, expression: Any) -> Node:
-        """The node of an expression, of the conversion's dtype; of a condition, bool."""
+    def node(self, expression: Any, keep: bool = False) -> Node:
+        """The node of an expression, in the conversion's dtype; `keep` leaves it its own."""
         result = self.value(expression)
         if not isinstance(result, Node):
             return self.lift(result)
-        return result if result.dtype is bool_ else OPERATORS["as_dtype"](result, self.dtype)  # type: ignore[no-any-return]
+        return result if keep else OPERATORS["as_dtype"](result, self.dtype)  # type: ignore[no-any-return]
 
     def lift(self, value: Any) -> Node:
         """A Python number or truth value as a constant."""
@@ -286,9 +286,7 @@ def _piecewise(conversion: Conversion, expression: Any, arguments: list[Any]) ->
 
 
 def _choice(conversion: Conversion, expression: Any, arguments: list[Any]) -> Any:
-    condition, chosen, other = (
-        a if isinstance(a, Node) else conversion.lift(a) for a in arguments
-    )
+    condition, chosen, other = (a if isinstance(a, Node) else conversion.lift(a) for a in arguments)
     both = OPERATORS["logical_and"](condition, chosen)
     return OPERATORS["logical_or"](
         both, OPERATORS["logical_and"](OPERATORS["logical_not"](condition), other)

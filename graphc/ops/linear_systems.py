@@ -148,18 +148,22 @@ def solve(a: object, b: object) -> Node:
 # ---- triangles
 
 
-def _triangle(attrs: Attributes, a: np.ndarray) -> np.ndarray:
-    """The matrix that a triangular solve means."""
-    kept = np.tril(a) if attrs["lower"] else np.triu(a)
-    if attrs["unit_diagonal"]:
-        places = np.arange(a.shape[-1])
-        kept[..., places, places] = 1
-    return np.swapaxes(kept, -1, -2) if attrs["transpose"] else kept
-
-
 def _triangular_reference(attrs: Attributes, a: np.ndarray, b: np.ndarray) -> Any:
-    triangle = _triangle(attrs, a)
-    return reference_of_stack(np.linalg.solve, singular("triangular_solve"), triangle, b)
+    """Substitution in all matrices of a stack at once; of floats and of exact numbers."""
+    n, unit, shapes = a.shape[-1], attrs["unit_diagonal"], (a.shape, b.shape)
+    diagonal = np.diagonal(a, axis1=-2, axis2=-1)
+    if not unit and (diagonal == 0).any():
+        row, place = np.argwhere((diagonal == 0).reshape(-1, n))[0]
+        raise singular("triangular_solve")(shapes, int(row), int(place) + 1)
+    triangle = np.swapaxes(a, -1, -2) if attrs["transpose"] else a
+    forward = attrs["lower"] != attrs["transpose"]
+    result = b.copy()
+    for k in range(n) if forward else reversed(range(n)):
+        if not unit:
+            result[..., k, :] /= triangle[..., k, k, None]
+        rest = slice(k + 1, n) if forward else slice(0, k)
+        result[..., rest, :] -= triangle[..., rest, k, None] * result[..., k, None, :]
+    return result
 
 
 def _triangular_vjp(node: Node, g: Node) -> list[Node | None]:
@@ -200,17 +204,9 @@ triangular_solve_op = RoutineOp(
     rows=stack_size, row_work=lambda node: node.shape[-2] * node.shape[-2] * node.shape[-1],
     failure=singular("triangular_solve"),
     stacked=lambda node, operands: _triangular(dict(node.attrs), *operands),
-    exact=lambda attrs, a, b: _solve_exact(attrs, _exact_triangle(attrs, a), b),
+    exact=_triangular_reference,
 )  # fmt: skip
 register(triangular_solve_op)
-
-
-def _exact_triangle(attrs: Attributes, a: np.ndarray) -> np.ndarray:
-    import mpmath
-
-    kept = _triangle(attrs, a)
-    kept[kept == 0] = mpmath.mpf(0)
-    return kept
 
 
 def _triangular(attrs: dict[str, Any], left: Node, right: Node) -> Node:

@@ -93,7 +93,7 @@ def exact_of_stack(function: Callable[..., Any], *arrays: np.ndarray) -> np.ndar
     shape = found[0].shape if found else arrays[-1].shape[-2:]
     result = np.empty((len(found), *shape), object)
     for place, value in enumerate(found):
-        result[place] = value
+        result[place] = value[()]
     return result.reshape(*stack, *shape)
 
 

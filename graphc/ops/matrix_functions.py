@@ -18,7 +18,7 @@ from graphc.ops.contraction import matmul
 from graphc.ops.creation import eye, zeros, zeros_like
 from graphc.ops.decompositions import svd
 from graphc.ops.determinants import inv
-from graphc.ops.elementwise import cast, cast_together
+from graphc.ops.elementwise import cast_together
 from graphc.ops.joining import concat
 from graphc.ops.keys import getitem
 from graphc.ops.layout import broadcast_to, expand_dims, reshape, swap_last_axes

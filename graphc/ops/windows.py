@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +23,8 @@ from graphc.ops.placement import layout_operation, with_argument
 from graphc.ops.source import as_node
 
 
-class Slide(NamedTuple):
+@dataclass(frozen=True)
+class Slide:
     """How a window moves along one axis: `count` places, each of `size` elements."""
 
     axis: int
@@ -155,9 +156,7 @@ register(fold_op)
 # ---- as functions
 
 
-def window(
-    x: object, sizes: Any, axes: Any = None, strides: Any = 1, dilations: Any = 1
-) -> Node:
+def window(x: object, sizes: Any, axes: Any = None, strides: Any = 1, dilations: Any = 1) -> Node:
     """The elements of a sliding window at each of its places.
 
     Args: `sizes`, the elements of a window along each of `axes`, by default the last ones;
@@ -174,10 +173,10 @@ def window(
     [[1, 2, 3], [3, 4, 5]]
     """
     node = as_node(x)
-    given = _several("window", "sizes", sizes, _axis_count("window", sizes, axes), 1)
+    given = integers("window", "sizes", sizes, _axis_count("window", sizes, axes), 1)
     over = _axes("window", axes, node.ndim, len(given))
-    steps = _several("window", "strides", strides, len(over), 1)
-    apart = _several("window", "dilations", dilations, len(over), 1)
+    steps = integers("window", "strides", strides, len(over), 1)
+    apart = integers("window", "dilations", dilations, len(over), 1)
     counts = tuple(
         places("window", node.shape[axis], size, step, gap)
         for axis, size, step, gap in zip(over, given, steps, apart, strict=True)
@@ -198,9 +197,7 @@ def places(context: str, length: Dim, size: int, stride: int, dilation: int) -> 
     return floor_divide(length - span, stride) + 1
 
 
-def fold(
-    x: object, lengths: Any, axes: Any = None, strides: Any = 1, dilations: Any = 1
-) -> Node:
+def fold(x: object, lengths: Any, axes: Any = None, strides: Any = 1, dilations: Any = 1) -> Node:
     """Windows added up where they overlap: the transpose of `window`, of an array of `lengths`.
 
     Args: `x`, as `window` gives it: places along `axes`, by default the last ones before those of
@@ -221,8 +218,8 @@ def fold(
             f"{shape_text(node.shape)}"
         )
     over = _axes("fold", axes, rank, len(wanted))
-    steps = _several("fold", "strides", strides, len(over), 1)
-    apart = _several("fold", "dilations", dilations, len(over), 1)
+    steps = integers("fold", "strides", strides, len(over), 1)
+    apart = integers("fold", "dilations", dilations, len(over), 1)
     if not all(isinstance(size, int) and size >= 1 for size in node.shape[rank:]):
         raise ShapeError(
             f"fold: expected windows of fixed lengths of at least 1 along the last {len(wanted)} "
@@ -245,9 +242,7 @@ def _fold(
     strides: tuple[int, ...],
     dilations: tuple[int, ...],
 ) -> Node:
-    return make(
-        fold_op, (node,), axes=axes, lengths=lengths, strides=strides, dilations=dilations
-    )
+    return make(fold_op, (node,), axes=axes, lengths=lengths, strides=strides, dilations=dilations)
 
 
 def misplaced(node: Node, known: Callable[[Dim], int]) -> Iterator[str]:
@@ -280,10 +275,6 @@ def _axes(context: str, axes: Any, rank: int, count: int) -> tuple[int, ...]:
     if len(set(over)) != len(over) or len(over) != count:
         raise ShapeError(f"{context}: expected {count} different axes, got {axes!r}")
     return over
-
-
-def _several(context: str, name: str, given: Any, count: int, least: int) -> tuple[int, ...]:
-    return integers(context, name, given, count, least)
 
 
 def integers(context: str, name: str, given: Any, count: int, least: int) -> tuple[int, ...]:

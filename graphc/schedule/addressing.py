@@ -143,7 +143,7 @@ class Addressing(ABC):
         merged = self._merge_axes(total)
         near = near_stride([c for value, c in merged if not self._is_unrolled(value)])
         terms = [
-            self._times(value, c, literal=c == near or self._is_unrolled(value) and is_near(c))
+            self._times(value, c, c == near or (self._is_unrolled(value) and is_near(c)))
             for value, c in merged
         ]
         if offset != 0:

@@ -69,7 +69,9 @@ BATCH_STRIDES = 2
 
 DECLARED: frozenset[Op] = frozenset((input_op, param_op, state_op))
 # Kinds that are a step of their own: see `own_kernel` for those with a generated kernel.
-STEP_KINDS = frozenset(("concat", "contraction", "routine", "scatter", "cumulative", "fold", "loop"))
+STEP_KINDS = frozenset(
+    ("concat", "contraction", "routine", "scatter", "cumulative", "fold", "loop")
+)
 _KERNEL_KINDS = ("elementwise", "reduction", "layout", "indexing", "random", *effect.KINDS)
 
 

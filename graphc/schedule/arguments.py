@@ -60,6 +60,26 @@ def near_stride(strides: Sequence[Dim]) -> int:
     return least if abs(least) > 1 and is_near(least) else 0
 
 
+# Loops of no more iterations than this together are unrolled.
+UNROLLED = 16
+
+
+def short_loops(loops: Sequence[tuple[str, Dim]]) -> frozenset[str]:
+    """The innermost of nested loops that have few iterations, as many for any sizes.
+
+    Their bounds are part of a kernel's text, so that the compiler unrolls them and does the loop
+    around them on vectors: the largest of windows of 2 x 2 took half the time.
+    """
+    short: list[str] = []
+    total = 1
+    for name, extent in reversed(loops):
+        if not isinstance(extent, int) or total * extent > UNROLLED:
+            break
+        total *= extent
+        short.append(name)
+    return frozenset(short)
+
+
 def is_near(distance: Dim) -> bool:
     """Whether a distance is fixed and small."""
     return isinstance(distance, int) and abs(distance) <= NEAR

@@ -76,9 +76,7 @@ def whole(buffer: Buffer, shape: Shape) -> View:
     return View(buffer, shape, row_major_strides(shape))
 
 
-VIEW_OPS: frozenset[Op] = frozenset(
-    (transpose_op, reshape_op, broadcast_op, slice_op, window_op)
-)
+VIEW_OPS: frozenset[Op] = frozenset((transpose_op, reshape_op, broadcast_op, slice_op, window_op))
 
 
 def view_through(node: Node, source: View) -> View | None:

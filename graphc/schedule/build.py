@@ -16,6 +16,7 @@ from graphc.ops.source import constant_op, input_op
 from graphc.schedule.analysis import (
     DECLARED,
     EXPENSIVE,
+    MAXIMUM_KERNEL,
     Anchors,
     find_anchors,
     is_leaf,
@@ -43,6 +44,7 @@ from graphc.schedule.lower import GroupLowering, anchor_demands
 from graphc.schedule.order import Ordering
 from graphc.schedule.own_kernel import OWN_KERNELS
 from graphc.schedule.padding import join_padding
+from graphc.schedule.narrow import narrowed
 from graphc.schedule.reuse import reuse_memory
 from graphc.schedule.scatter import base_buffer
 from graphc.schedule.schedule import (
@@ -60,8 +62,11 @@ from graphc.schedule.schedule import (
 _ROUNDS = 8
 
 
-def schedule(graph: Graph) -> Schedule:
-    """The schedule of a graph of primitive operations."""
+def schedule(graph: Graph, most: int = MAXIMUM_KERNEL) -> Schedule:
+    """The schedule of a graph of primitive operations.
+
+    With `most` fewer operations in a kernel where that changes no bit of a result.
+    """
     graph, parts = place_pieces(_own_roots(join_padding(graph)))
     extra: set[Node] = set()
     compared = _compared(graph)
@@ -72,6 +77,8 @@ def schedule(graph: Graph) -> Schedule:
         if not more:
             break
         extra |= more
+    if most < MAXIMUM_KERNEL:
+        anchors, grouping = narrowed(graph, anchors, grouping, most) or (anchors, grouping)
     ordering = Ordering(graph, grouping, anchors)
     return Builder(graph, parts, anchors, grouping, ordering).build()
 

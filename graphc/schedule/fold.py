@@ -29,9 +29,10 @@ from graphc.loops.ir import (
 )
 from graphc.loops.tidy import tidy
 from graphc.ops.windows import Slide, slides_of
+from graphc.schedule.arguments import short_loops
 from graphc.schedule.buffer import View
 from graphc.schedule.index import ZERO, Affine, Indices, variable
-from graphc.schedule.lower import UNROLLED, Lowered
+from graphc.schedule.lower import Lowered
 from graphc.schedule.scatter import combined
 from graphc.schedule.values import Values
 
@@ -54,12 +55,8 @@ class _Fold:
         self.last = max(self.slides)
         self.rows = [axis for axis in range(self.last) if node.shape[axis] != 1]
         self.inner = [axis for axis in range(self.last + 1, node.ndim) if node.shape[axis] != 1]
-        # Loops of few iterations are part of the text, for the compiler to do on whole vectors.
-        slide = self.slides[self.last]
-        extents = ((f"w{self.last}", slide.size), (f"p{self.last}", slide.count))
-        self.emit.short = frozenset(
-            name for name, extent in extents if isinstance(extent, int) and extent <= UNROLLED
-        )
+        # Few elements of a window are part of the text: the compiler unrolls their loop.
+        self.emit.short = short_loops([(f"w{self.last}", self.slides[self.last].size)])
 
     def lower(self) -> Lowered:
         """The kernel."""
@@ -125,19 +122,23 @@ class _Fold:
         body: list[Statement] = self._beside([self._store(along, total)])
         rows = [slide for slide in self.slides.values() if slide.axis != self.last]
         gate = f"hit{rows[-1].axis}" if rows else ""
-        loops = [(f"w{self.last}", slide.size), (f"p{self.last}", slide.count)]
-        if slide.span <= slide.stride:  # side by side: their elements follow each other
-            loops.reverse()
-        (outer, inner), body = loops, [*body]
-        body = [self._loop(*outer, [self._loop(*inner, body)], gate)]
+        whole, inside = (f"p{self.last}", slide.count), (f"w{self.last}", slide.size)
+        # Side by side, the elements of windows follow each other. Where windows overlap, adding at
+        # one place of all windows first lets additions to the same elements follow each other: at
+        # a place just beside, each would wait for the store before it.
+        overlap = slide.span > slide.stride
+        if overlap:
+            body = [self._loop(*whole, [*body], gate)]
+        else:
+            body = [self._loop(*whole, [self._loop(*inside, [*body])], gate)]
         for position in reversed(range(len(rows))):
             gate = f"hit{rows[position - 1].axis}" if position else ""
-            inside = [*self._hit(rows[position]), *body]
-            body = [self._loop(f"w{rows[position].axis}", rows[position].size, inside, gate)]
-        return body
+            within = [*self._hit(rows[position]), *body]
+            body = [self._loop(f"w{rows[position].axis}", rows[position].size, within, gate)]
+        return [self._loop(*inside, body)] if overlap else body
 
     def _hit(self, slide: Slide) -> list[Statement]:
-        """Which window along an axis has its element `w` at the row's place, and whether one has."""
+        """Which window along an axis has its element `w` in the row, and whether one has."""
         name, dim = f"p{slide.axis}", self.emit.arguments.dim
         moved = Affine(((f"w{slide.axis}", -slide.dilation),))
         if self.node.shape[slide.axis] != 1:

@@ -164,10 +164,13 @@ def in_inner_loop(structure: Structure, node: Node) -> bool:
 
 
 class Grouping:
-    """Builds the groups of a graph, in topological order of its anchors."""
+    """Builds the groups of a graph, in topological order of its anchors.
 
-    def __init__(self, graph: Graph, anchors: Anchors) -> None:
-        self.anchors = anchors
+    A map kernel takes at most `most` operations, so that it makes few values at once.
+    """
+
+    def __init__(self, graph: Graph, anchors: Anchors, most: int = MAXIMUM_KERNEL) -> None:
+        self.anchors, self.most = anchors, most
         self.owner: dict[Node, Step] = {}
         self.steps: list[Step] = []
         self.number: dict[Step, int] = {}
@@ -231,7 +234,7 @@ class Grouping:
         needs = {s for s in (self._owner(n) for n, _ in wanted if n is not node) if s is not None}
         for group in self._candidates(needs, touched):
             loop = self._try(group, node, needs)
-            if loop is not None and len(group.inlined | inlined) <= MAXIMUM_KERNEL:
+            if loop is not None and len(group.inlined | inlined) <= self._limit(group, inlined):
                 self._join(group, node, loop, touched, needs)
                 group.inlined |= inlined
                 return
@@ -239,6 +242,12 @@ class Grouping:
         self._new_step(group)
         self._join(group, node, 0, touched, needs)
         group.inlined |= inlined
+
+    def _limit(self, group: Group, inlined: set[Node]) -> int:
+        """The most operations of a group that `inlined` ones join: what shares one of them is not
+        torn apart."""
+        shared = any(node.op.kind != "layout" for node in group.inlined & inlined)
+        return MAXIMUM_KERNEL if shared or group.structure.kind != "map" else self.most
 
     def _candidates(self, needs: set[Step], touched: set[Node]) -> list[Group]:
         related = {step for step in needs if isinstance(step, Group)}

@@ -185,7 +185,10 @@ def _windowed(node: Node, indices: Indices) -> Indices:
     rank = node.inputs[0].ndim
     place = list(indices[:rank])
     for slide, inside in zip(slides_of(node), indices[rank:], strict=True):
-        start, step = shifted(place[slide.axis], 0, slide.stride), shifted(inside, 0, slide.dilation)
+        start, step = (
+            shifted(place[slide.axis], 0, slide.stride),
+            shifted(inside, 0, slide.dilation),
+        )
         place[slide.axis] = added(start, step)
     return tuple(place)
 

@@ -33,6 +33,7 @@ from graphc.ops.source import ramp_op
 from graphc.schedule import buffer as buffers
 from graphc.schedule.addressing import Scope
 from graphc.schedule.analysis import Anchors, Demand, is_free
+from graphc.schedule.arguments import short_loops
 from graphc.schedule.buffer import View
 from graphc.schedule.group import (
     Group,
@@ -48,9 +49,6 @@ from graphc.schedule.index import Added, Affine, Computed, Padded, Scaled, row_m
 from graphc.schedule.values import Values
 
 Memory = Callable[[Node], View | None]
-
-# Loops of no more iterations than this together are written out by the compiler.
-UNROLLED = 16
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,8 @@ class GroupLowering:
         self.kept = self._runs(kept_variables(self.structure), self.structure.kept, merged)
         self.values = Values(self._view, merged)
         self.values.row_names = set(row_variables(self.structure))
-        self.values.short = _short_runs([*self.rows[1:], *self.inner, *self.kept])
+        loops = [*self.rows[1:], *self.inner, *self.kept]
+        self.values.short = short_loops([(run.name, run.extent) for run in loops])
 
     # ---- where values come from
 
@@ -341,22 +340,6 @@ class GroupLowering:
         computed = [self.values.compute(a, root_indices(self.structure, a)) for a in anchors]
         for anchor, value in zip(anchors, computed, strict=True):
             self._store(scope, anchor, value)
-
-
-def _short_runs(runs: list[Run]) -> frozenset[str]:
-    """The innermost loops whose fixed and few iterations are part of the kernel's text.
-
-    They are unrolled, so that the loop around them is done on vectors: a window of 2 x 2 costs a
-    tenth of what it does as two loops.
-    """
-    short: list[str] = []
-    total = 1
-    for run in reversed(runs):
-        if not isinstance(run.extent, int) or total * run.extent > UNROLLED:
-            break
-        total *= run.extent
-        short.append(run.name)
-    return frozenset(short)
 
 
 def _flat_terms(indices: Any, strides: tuple[Dim, ...]) -> dict[str, Dim]:

@@ -38,7 +38,9 @@ def _is_stored(graph: Graph, node: Node, roots: set[Node]) -> bool:
     if any(between for _, _, between in node.attrs["edges"]):
         return False
     users = graph.consumers(node)
-    if node in roots or any(is_step(user) or is_view(user) or user.op is window_op for user in users):
+    if node in roots or any(
+        is_step(user) or is_view(user) or user.op is window_op for user in users
+    ):
         return True
     return sum(user.op is slice_op for user in users) > 1
 

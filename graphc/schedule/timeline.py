@@ -248,6 +248,7 @@ def dependences(timeline: Timeline) -> list[set[int]]:
             if new.buffer.home == CARRIED:
                 before.update(failing)
         if may_fail(timeline.steps[at]):
+            before.update(failing[-1:])  # the first failure of several stays the first
             failing.append(at)
         before.discard(at)
         result.append(before)

@@ -14,7 +14,7 @@ import numpy as np
 from graphc.ir.dtype import bool_
 from graphc.ir.node import Node
 from graphc.ir.op import ATOM, PRODUCT, SUM, Op
-from graphc.ops import contraction, layout, linear_systems, reduction, routine, scalar, source
+from graphc.ops import contraction, layout, linear_systems, reduction, scalar, source
 from graphc.ops.elementwise import cast_op
 from graphc.view.arrays import ArrayComposition
 from graphc.view.composition import Operands
@@ -149,4 +149,5 @@ _HANDLERS: dict[Op, Callable[[Writer, Node, Operands], Phrase]] = {
     layout.slice_op: Writer.slice,
     reduction.sum_op: Writer.reduction_sum,
     linear_systems.solve_op: Writer.solve,
+    linear_systems.triangular_solve_op: Writer.solve,
 }

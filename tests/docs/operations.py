@@ -314,8 +314,10 @@ def _draws_table() -> list[str]:
 
 def _summary(found: Any) -> str:
     """The first sentence of what it says of itself."""
-    if isinstance(found, ModuleType):
+    if found is gx.random:
         return "streams of random draws, listed below"
+    if isinstance(found, ModuleType):
+        return f"functions under NumPy's names: {', '.join(map(_code, found.__all__))}"
     if isinstance(found, Node):
         return "whether a model is trained, fixed when it is compiled"
     return _text(inspect.cleandoc(found.__doc__ or "").split("\n\n")[0])

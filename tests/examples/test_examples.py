@@ -33,6 +33,7 @@ class Run:
 def run(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     def run_example(name: str) -> Run:
         monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", [f"{name}.py"])
         names = runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
         assert list(tmp_path.iterdir()) == []
         return Run(name, capsys.readouterr().out, names)
@@ -168,3 +169,17 @@ def test_digits_mlp(run: Any) -> None:
     assert accuracy > 0.96
     assert "epoch " in found.text
     assert "is read as 4 and is 4\n" in found.text
+
+
+def test_lenet_digits(run: Any) -> None:
+    """A convolutional network learns to read, and says which pixels speak for its answer."""
+    found = run("lenet_digits")
+    accuracy = found["history"]["validation_accuracy"][-1]
+    assert np.mean(found["answers"] == found["held_out"][1]) == pytest.approx(accuracy)
+    assert accuracy > 0.95
+    assert "Conv2d(1, 6, 5, activation='relu'" in found.text
+    feed = {found["x"]: found["image"]}
+    best = gx.max(found["scores"], axis=1)
+    expected = gx.evaluate(gx.grad(gx.sum(best), found["x"]), feed)
+    np.testing.assert_allclose(found["speaks"], expected, rtol=1e-4, atol=1e-4)
+    assert "is read as 4 and is 4 by" in found.text

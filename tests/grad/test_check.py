@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import pytest
 
 import graphc as gx
 from graphc.errors import ArgumentError, GradientError
+from graphc.ir.op import REGISTRY
+from graphc.ops.elementwise import elementwise
 
 RANDOM = np.random.default_rng(0)
+
+
+@pytest.fixture(autouse=True)
+def registry() -> Iterator[None]:
+    """Takes out again what a test defines."""
+    before = set(REGISTRY)
+    yield
+    for name in set(REGISTRY) - before:
+        del REGISTRY[name]
+
+
+def defined(name: str, formula: Any, derivative: Any) -> Any:
+    """An operation whose derivative nobody has checked, unlike those of gx.elementwise."""
+    return elementwise(name, formula, derivative=derivative)
 
 
 def test_a_model_passes_in_both_modes_to_third_order() -> None:
@@ -27,7 +46,7 @@ def test_a_model_passes_in_both_modes_to_third_order() -> None:
 @pytest.mark.parametrize("mode", ["reverse", "forward"])
 def test_a_wrong_derivative_is_named_with_its_line(mode: str) -> None:
     """Protects the report: the operation whose rule is wrong, among several that are right."""
-    wrong = gx.elementwise("wrong_square", lambda sp, x: x * x, derivative=lambda x, y: 3 * x)
+    wrong = defined("wrong_square", lambda sp, x: x * x, lambda x, y: 3 * x)
     x = gx.input("x", (3,))
     y = gx.sum(gx.sin(wrong(gx.exp(x))))
     with pytest.raises(GradientError, match=r"derivative of wrong_square is wrong.*test_check\.py"):
@@ -36,10 +55,8 @@ def test_a_wrong_derivative_is_named_with_its_line(mode: str) -> None:
 
 def test_a_wrong_second_derivative_is_found() -> None:
     """Protects higher orders: the first derivative is right, its own derivative is not."""
-    slope = gx.elementwise("slope_for_test", lambda sp, x: sp.cos(x), derivative=lambda x, y: y)
-    bent = gx.elementwise(
-        "bent_for_test", lambda sp, x: sp.sin(x), derivative=lambda x, y: slope(x)
-    )
+    slope = defined("slope_for_test", lambda sp, x: sp.cos(x), lambda x, y: y)
+    bent = defined("bent_for_test", lambda sp, x: sp.sin(x), lambda x, y: slope(x))
     x = gx.input("x", (3,))
     feed = {x: [0.1, 0.2, 0.3]}
     gx.check_gradients(bent(x), x, feed, order=1)

@@ -133,8 +133,8 @@ def test_bad_arguments_are_named() -> None:
         init.uniform((2, 2), seed=0.5)  # type: ignore[arg-type]
     with pytest.raises(DTypeError, match="normal: expected float32 or float64, got int64"):
         init.normal(3, dtype="int64")
-    with pytest.raises(ShapeError, match="glorot_uniform: expected .*got \\(2, 3, 4\\)"):
-        init.glorot_uniform((2, 3, 4))
+    with pytest.raises(ShapeError, match=r"glorot_uniform: expected .*got \(\)"):
+        init.glorot_uniform(())
     with pytest.raises(ArgumentError, match="std >= 0"):
         init.normal(3, std=-1.0)
     with pytest.raises(ArgumentError, match="low <= high"):

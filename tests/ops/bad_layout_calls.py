@@ -148,6 +148,19 @@ def layout_calls() -> dict[str, dict[str, Call]]:
             "dtype": lambda: gx.eye(3, dtype="float16"),
             "a text": lambda: gx.eye("2n"),
         },
+        "window": {
+            "too long": lambda: gx.window(x, 5),
+            "negative": lambda: gx.window(x, -1),
+            "stride": lambda: gx.window(x, 2, strides=0),
+            "a text": lambda: gx.window(x, "ab"),
+            "axis": lambda: gx.window(x, 2, axes=2),
+        },
+        "fold": {
+            "too short": lambda: gx.fold(x, 5),
+            "no windows": lambda: gx.fold(n3, 5),
+            "of unknown length": lambda: gx.fold(numbers((3, "k")), 5),
+            "a fraction": lambda: gx.fold(x, 6.5),
+        },
         "arange": {
             "a text": lambda: gx.arange("2n"),
             "no step": lambda: gx.arange(0, 3, 0),

@@ -69,7 +69,10 @@ def operands() -> dict[str, tuple[Callable[..., Any], tuple[Any, ...]]]:
         "roll": (lambda a: gx.roll(a, 1), (x,)),
         "scatter_add": (lambda a, i: gx.scatter_add(a, i, 5), (x, k)),
         "sigmoid_cross_entropy": (gx.sigmoid_cross_entropy, (x, x)),
-        "slogdet": (gx.slogdet, (square,)),
+        **{
+            name: (getattr(gx, name), (square,))
+            for name in ("cholesky", "det", "eigh", "expm", "inv", "qr", "slogdet", "svd")
+        },
         "softmax_cross_entropy": (gx.softmax_cross_entropy, (x, k)),
         "solve": (gx.solve, (square, n3)),
         "split": (lambda a: gx.split(a, 2, axis=1), (x,)),
@@ -77,6 +80,8 @@ def operands() -> dict[str, tuple[Callable[..., Any], tuple[Any, ...]]]:
         "swapaxes": (lambda a: gx.swapaxes(a, 0, 1), (x,)),
         "take": (gx.take, (x, k)),
         "tile": (lambda a: gx.tile(a, 2), (x,)),
+        "window": (lambda a: gx.window(a, 2), (x,)),
+        "fold": (lambda a: gx.fold(a, 6), (x,)),
         "full": (lambda v: gx.full((2, 3), v), (numbers(()),)),
         "linspace": (lambda a, b: gx.linspace(a, b, 5), (0.0, 1.0)),
         "concat": (lambda a, b: gx.concat([a, b]), (x, x)),
