@@ -229,8 +229,8 @@ def fold(x: object, lengths: Any, axes: Any = None, strides: Any = 1, dilations:
     for slide, length in zip(slides_of(result), wanted, strict=True):
         if isinstance(length, int) and isinstance(slide.reach, int) and slide.reach > length:
             raise ShapeError(
-                f"fold: {slide.count} windows of {slide.size} elements reach over {slide.reach}, "
-                f"more than the length {length} of axis {slide.axis}"
+                f"fold: {slide.count} windows of {slide.size} elements reach over {slide.reach}; "
+                f"expected no more than the length {length} of axis {slide.axis}"
             )
     return result
 

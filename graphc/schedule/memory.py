@@ -36,12 +36,12 @@ def lives(schedule: Schedule) -> tuple[Life, ...]:
     """The lives of all temporaries, in order of first use."""
     first: dict[Buffer, int] = {}
     last: dict[Buffer, int] = {}
-    used = [touched(step) for step in schedule.steps]
-    for buffer in schedule.buffers:
-        if buffer.home == ARENA:
-            steps = [at for at, here in enumerate(used) if buffer in here]
-            first[buffer], last[buffer] = steps[0], steps[-1]
-    return tuple(Life(buffer, first[buffer], last[buffer]) for buffer in first)
+    for at, step in enumerate(schedule.steps):
+        for buffer in touched(step):
+            first.setdefault(buffer, at)
+            last[buffer] = at
+    temporaries = (buffer for buffer in schedule.buffers if buffer.home == ARENA)
+    return tuple(Life(buffer, first[buffer], last[buffer]) for buffer in temporaries)
 
 
 def plan(schedule_lives: tuple[Life, ...], sizes: Mapping[str, int]) -> MemoryPlan:

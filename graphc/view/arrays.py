@@ -11,7 +11,7 @@ from graphc.ir.shape import Shape
 from graphc.ops import layout
 from graphc.view.composition import Composition, Operands
 from graphc.view.phrase import Axes, Phrase, atom, closed, exact, render
-from graphc.view.style import Part
+from graphc.view.style import Part, TextStyle
 
 
 class ArrayComposition(Composition):
@@ -21,11 +21,13 @@ class ArrayComposition(Composition):
 
     def matmul(self, node: Node, operands: Operands) -> Phrase:
         """Two arrays multiplied; a vector is written as one, not as a matrix."""
+        if node.inputs[0].shape[1:] == (1,) and any(phrase.is_scalar for phrase in operands):
+            return _scaled(*operands)
         left, right = (
             closed(self._factor(source, p, side), self.style)
             for side, (source, p) in enumerate(zip(node.inputs, operands, strict=True))
         )
-        core, shape, axes, sort = self._matrix_core(node, left, right)
+        core, shape, axes, turned = self._matrix_core(node, left, right)
         return Phrase(
             (core,),
             shape,
@@ -33,7 +35,8 @@ class ArrayComposition(Composition):
             left.negative != right.negative,
             left.scalars + right.scalars,
             left.divisors + right.divisors,
-            sort=sort,
+            sort="matrix",
+            turned=turned,
         )
 
     def _factor(self, node: Node, phrase: Phrase, side: int) -> Phrase:
@@ -47,25 +50,32 @@ class ArrayComposition(Composition):
 
     def _matrix_core(
         self, node: Node, left: Phrase, right: Phrase
-    ) -> tuple[Part, Shape, Axes, str]:
-        """The product, and what is written of its axes: a vector has one only."""
+    ) -> tuple[Part, Shape, Axes, tuple[Part, ...]]:
+        """The product, what is written of its axes (a vector has one only), and its transpose."""
         row, column = left.axes == (None, 0), right.axes == (0, None)
         outer = left.axes == (0, None) and right.axes == (None, 0)
         if outer and node.inputs[0].shape[1] == 1:
-            return self.style.outer(left.core[0], right.core[0]), node.shape, (0, 1), "matrix"
+            return self.style.outer(left.core[0], right.core[0]), node.shape, (0, 1), ()
         if not row:
             left = exact(left, node.inputs[0].shape, self.style)
         if not column:
             right = exact(right, node.inputs[1].shape, self.style)
-        mixed = left.sort == "elementwise"
-        first = (self.style.group(left.core[0][0]), ATOM) if mixed else left.core[0]
-        first = self.style.row(first) if row else first
-        second = (self.style.at_least(PRODUCT + 1, right.core[0]), ATOM)
-        core = self.style.product(self.style.matrix_sign, [first, second])
+        core, turned = self._product(left, right, row), ()
+        if row and not column and self.style.columns:  # as a column: M^T v, and v^T M turned
+            core, turned = self._product(_turned(right, self.style), left, False), (core,)
         if row or column:
             kept = (*(() if row else node.shape[:1]), *(() if column else node.shape[1:]))
-            return core, kept, (None if row else 0, None if column else len(kept) - 1), "matrix"
-        return core, node.shape, tuple(range(node.ndim)), "matrix"
+            return core, kept, (None if row else 0, None if column else len(kept) - 1), turned
+        return core, node.shape, tuple(range(node.ndim)), ()
+
+    def _product(self, left: Phrase, right: Phrase, row: bool) -> Part:
+        """Two cores side by side, the first one perhaps as a row."""
+        mixed = left.sort == "elementwise"
+        first = (self.style.group(left.core[0][0]), ATOM) if mixed else left.core[0]
+        if row:
+            first = left.turned[0] if left.turned else self.style.row(first)
+        second = (self.style.at_least(PRODUCT + 1, right.core[0]), ATOM)
+        return self.style.product(self.style.matrix_sign, [first, second])
 
     # -- layout
 
@@ -77,10 +87,9 @@ class ArrayComposition(Composition):
             return replace(phrase, axes=tuple(phrase.axes[axis] for axis in order))
         whole = closed(self.operand(node, 0, operands), self.style)
         if order == (1, 0):
-            core = self.style.transpose(whole.core[0])
-        else:
-            core = self.fill(node, [whole.core[0]])
-        return replace(whole, core=(core,), shape=node.shape, sort="", mask=())
+            return replace(_turned(whole, self.style), shape=node.shape)
+        core = self.fill(node, [whole.core[0]])
+        return replace(whole, core=(core,), shape=node.shape, sort="", mask=(), turned=())
 
     def reshape(self, node: Node, operands: Operands) -> Phrase:
         """Nothing, where only axes of length 1 come or go; else a call."""
@@ -116,20 +125,23 @@ class ArrayComposition(Composition):
             texts.pop()
         whole = closed(self.operand(node, 0, operands), self.style)
         core = self.style.index(self.style.at_least(ATOM, whole.core[0]), texts)
-        return replace(whole, core=(core,), shape=tuple(shape), axes=tuple(axes), sort="", mask=())
+        kept, places = tuple(shape), tuple(axes)
+        return replace(whole, core=(core,), shape=kept, axes=places, sort="", mask=(), turned=())
 
     def _rearranged(self, node: Node, operands: Operands) -> Phrase:
         """A linear operation of one array: scalars come out."""
         whole = closed(self.operand(node, 0, operands), self.style)
         core = self.fill(node, [whole.core[0]])
         axes = tuple(range(node.ndim))
-        return replace(whole, core=(core,), shape=node.shape, axes=axes, sort="", mask=())
+        return replace(
+            whole, core=(core,), shape=node.shape, axes=axes, sort="", mask=(), turned=()
+        )
 
     def reduction_sum(self, node: Node, operands: Operands) -> Phrase:
         """A sum, with scalar divisors after it."""
         whole = self.operand(node, 0, operands)
         inner = render(replace(whole, divisors=()), self.style)
-        text, level = self.fill(node, [inner])
+        text, level = self.style.summed(node, inner) or self.fill(node, [inner])
         return replace(atom(text, node.shape, level), divisors=whole.divisors)
 
     def solve(self, node: Node, operands: Operands) -> Phrase:
@@ -139,6 +151,27 @@ class ArrayComposition(Composition):
             return self.whole(node, operands)
         parts = [render(self.operand(node, 0, operands), self.style), render(right, self.style)]
         return Phrase((self.fill(node, parts),), right.shape, right.axes)
+
+
+def _scaled(left: Phrase, right: Phrase) -> Phrase:
+    """A column times a row of one number, or a number times a row: the other one, scaled."""
+    array, number = (left, right) if right.is_scalar else (right, left)
+    axes = (left.axes[0], None) if right.is_scalar else (None, right.axes[1])
+    return replace(
+        array,
+        axes=axes,
+        negative=left.negative != right.negative,
+        scalars=(*number.scalars, *number.core, *array.scalars),
+        divisors=array.divisors + number.divisors,
+        number=False,
+    )
+
+
+def _turned(phrase: Phrase, style: TextStyle) -> Phrase:
+    """A matrix transposed: what was transposed to it, if it was."""
+    core = phrase.turned or (style.transpose(phrase.core[0]),)
+    shape = phrase.shape[::-1]
+    return replace(phrase, core=core, shape=shape, sort="", mask=(), turned=phrase.core)
 
 
 def _is_vector(node: Node, phrase: Phrase) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from graphc.ir.dtype import bool_
 from graphc.ir.node import Node
 from graphc.ir.op import ATOM
 from graphc.ir.shape import Shape, TupleType, broadcast_shapes
-from graphc.view.phrase import Axes, Phrase, aligned, atom, exact, render
+from graphc.view.phrase import Axes, Phrase, aligned, atom, closed, exact, render
 from graphc.view.style import Part, TextStyle
 from graphc.view.style import fill as fill_template
 
@@ -87,5 +88,17 @@ class Composition:
             together, axes = list(operands), arrays[0].axes
             return together, broadcast_shapes([p.shape for p in arrays], node.op.name), axes
         together = [p if p.is_scalar else aligned(p, self.style) for p in operands]
+        together = self._rows_beside_columns(together)
         shape = broadcast_shapes([phrase.shape for phrase in together], node.op.name)
         return together, shape, (*[None] * (rank - len(shape)), *range(len(shape)))
+
+    def _rows_beside_columns(self, together: list[Phrase]) -> list[Phrase]:
+        """Vectors turned to rows where a column meets them; what is a matrix tells by itself."""
+        if not any(len(p.shape) == 2 and p.shape[1] == 1 != p.shape[0] for p in together):
+            return together
+        return [self._row(p) if len(p.shape) == 1 and p.shape != (1,) else p for p in together]
+
+    def _row(self, phrase: Phrase) -> Phrase:
+        whole = closed(phrase, self.style)
+        turned = whole.turned or (self.style.row(whole.core[0]),)
+        return replace(whole, core=turned, mask=(), turned=())

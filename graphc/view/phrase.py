@@ -34,6 +34,7 @@ class Phrase:
     number: bool = False  # the core is a number
     sort: str = ""  # "matrix" or "elementwise": the product that the core is
     mask: tuple[Part, ...] = ()  # the core as a factor, where it is a truth value made a number
+    turned: tuple[Part, ...] = ()  # the core transposed, where that is simpler than with a sign
 
     @property
     def is_scalar(self) -> bool:
@@ -70,7 +71,7 @@ def closed(phrase: Phrase, style: TextStyle) -> Phrase:
     if not phrase.over:
         return phrase
     part = style.fraction([], list(phrase.core), [], list(phrase.over))
-    return replace(phrase, core=(part,), over=(), mask=(), sort="elementwise")
+    return replace(phrase, core=(part,), over=(), mask=(), turned=(), sort="elementwise")
 
 
 def is_aligned(phrase: Phrase, rank: int) -> bool:
@@ -102,7 +103,13 @@ def aligned(phrase: Phrase, style: TextStyle) -> Phrase:
     text = style.new_axes(style.at_least(ATOM, whole.core[0]), items)
     kept: Shape = tuple(shape)  # type: ignore[arg-type]
     return replace(
-        whole, core=((text, ATOM),), shape=kept, axes=tuple(range(len(kept))), sort="", mask=()
+        whole,
+        core=((text, ATOM),),
+        shape=kept,
+        axes=tuple(range(len(kept))),
+        sort="",
+        mask=(),
+        turned=(),
     )
 
 
@@ -124,4 +131,4 @@ def exact(phrase: Phrase, shape: Shape, style: TextStyle) -> Phrase:
         core = (style.new_axes(style.at_least(ATOM, whole.core[0]), ["None"] * added), ATOM)
     else:
         core = style.stretch(whole.core[0][0], shape)
-    return replace(whole, core=(core,), shape=shape, axes=axes, sort="", mask=())
+    return replace(whole, core=(core,), shape=shape, axes=axes, sort="", mask=(), turned=())

@@ -23,6 +23,7 @@ Part = tuple[str, int]
 
 # A longer text in LaTeX stands beside a fraction rather than above its line.
 _SHORT = 20
+_INDICES = "ijklpq"  # of axes, the first one first
 _PLACE = re.compile(r"\{(\d)\}")
 _PLAIN_NAME = re.compile(r"[∂∇]?[^\W\d][\w.]*'*(?:/[∂∇]?[^\W\d][\w.]*'*)*")
 
@@ -57,6 +58,7 @@ class TextStyle:
         self.matrix_sign = " " if juxtapose else " @ "
 
     scalar_sign = elementwise_sign = " * "
+    columns = False  # whether a vector is a column, which has to be turned to be a row
 
     def number(self, value: np.generic) -> Part:
         """An unsigned number."""
@@ -144,6 +146,18 @@ class TextStyle:
         """A truth value as a factor 0 or 1."""
         return condition
 
+    def summed(self, node: Node, part: Part) -> Part | None:
+        """A sum or product over axes with its own sign; None for a call."""
+        return None
+
+    def squared(self, part: Part) -> Part | None:
+        """A number times itself; None for a product."""
+        return None
+
+    def ramp(self, node: Node) -> Part | None:
+        """The index along an axis; None for a call."""
+        return None
+
 
 class LatexStyle(TextStyle):
     """LaTeX for mathematics mode, in what LaTeX itself, MathJax and KaTeX all know."""
@@ -151,6 +165,7 @@ class LatexStyle(TextStyle):
     matrix_sign = r" \, "
     scalar_sign = r" \, "
     elementwise_sign = r" \odot "
+    columns = True
 
     def __init__(self) -> None:
         pass
@@ -225,7 +240,12 @@ class LatexStyle(TextStyle):
         return rf"{{{text}}}_{{\left[{', '.join(items)}\right]}}", ATOM
 
     def new_axes(self, text: str, items: Sequence[str]) -> str:
-        return text
+        """Silent for a column, and for axes in front, which broadcasting adds by itself."""
+        behind = items[items.index(":") :] if ":" in items else []
+        if list(items) in ([":", "None"], [":", "None", "None"]) or "None" not in behind:
+            return text
+        shown = [r"\text{new}" if item == "None" else item for item in items]
+        return self.index(text, shown)[0]
 
     def stretch(self, text: str, shape: Shape) -> Part:
         return rf"\operatorname{{broadcast}}\left({text}\right)", ATOM
@@ -242,3 +262,22 @@ class LatexStyle(TextStyle):
     def mask(self, condition: Part) -> Part:
         """The bracket of Iverson: 1 where the condition holds, else 0."""
         return rf"\left[{condition[0]}\right]", ATOM
+
+    def summed(self, node: Node, part: Part) -> Part | None:
+        r"""`\sum_i x_i`; of the axes that stay, a colon stands for the index."""
+        rank = node.inputs[0].ndim
+        if rank > len(_INDICES):
+            return None
+        reduced = [_INDICES[axis] for axis in node.attrs["axes"]]
+        every = [index if index in reduced else ":" for index in _INDICES[:rank]]
+        text = self.group(part[0]) if part[1] < ATOM or "_" in part[0] else part[0]
+        separator = ", " if ":" in every else " "
+        sign = rf"\{node.op.name}_{{{', '.join(reduced)}}}"
+        return f"{sign} {text}_{{{separator.join(every)}}}", PREFIX
+
+    def squared(self, part: Part) -> Part | None:
+        return f"{self.at_least(ATOM, part)}^{{2}}", POWER
+
+    def ramp(self, node: Node) -> Part | None:
+        axis: int = node.attrs["axis"]
+        return (_INDICES[axis], ATOM) if axis < len(_INDICES) else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from graphc.ops import contraction, layout, linear_systems, reduction, scalar, s
 from graphc.ops.elementwise import cast_op
 from graphc.view.arrays import ArrayComposition
 from graphc.view.composition import Operands
-from graphc.view.phrase import Axes, Phrase, render
+from graphc.view.phrase import Axes, Phrase, atom, render
 
 
 class Writer(ArrayComposition):
@@ -41,6 +42,9 @@ class Writer(ArrayComposition):
             array = source.constant_value(node)
             assert array is not None
             return Phrase((self.style.constant(array),), node.shape, tuple(range(node.ndim)))
+        return self._number(node, value)
+
+    def _number(self, node: Node, value: Any) -> Phrase:
         nowhere: Axes = (None,) * node.ndim
         if value == 1 and node.dtype is not bool_:
             return Phrase(axes=nowhere, number=True)
@@ -53,8 +57,21 @@ class Writer(ArrayComposition):
 
     # -- sums and products
 
+    def _ramp(self, node: Node, operands: Operands) -> Phrase:
+        index = self.style.ramp(node)
+        if index is None:
+            return self.whole(node, operands)
+        return Phrase((index,), (), (None,) * node.ndim)
+
     def _sum(self, node: Node, operands: Operands) -> Phrase:
+        values = [source.uniform_value(part) for part in node.inputs]
+        if None not in values and node.dtype.is_float:  # 3 - 1 is 2
+            return self._number(node, node.op.reference({}, *values))
         (left, right), shape, axes = self.align(node, operands)
+        if right.core == (("0", ATOM),) and right.number and left.core:
+            return replace(left, shape=shape, axes=axes)
+        if left == right and node.op is scalar.add and not left.number:
+            return replace(left, scalars=(("2", ATOM), *left.scalars))
         minus = (node.op is scalar.subtract) != right.negative
         first = self.style.at_least(SUM, render(left, self.style))
         positive = render(replace(right, negative=False), self.style)
@@ -66,6 +83,9 @@ class Writer(ArrayComposition):
 
     def _multiply(self, node: Node, operands: Operands) -> Phrase:
         (left, right), shape, axes = self.align(node, operands)
+        power = self.style.squared(render(left, self.style)) if left == right else None
+        if power is not None and left.is_scalar and not left.number:
+            return Phrase((power,), shape, axes)
         if left.mask and right.mask:  # a product of truth values alone would be one itself
             left = replace(left, mask=())
         loose = [left, right]
@@ -89,6 +109,7 @@ class Writer(ArrayComposition):
             number=not core.core and all(phrase.number for phrase in loose),
             sort=core.sort,
             mask=core.mask,
+            turned=core.turned if len(cores) == 1 else (),
         )
 
     def _joined(self, factors: Sequence[Phrase]) -> Phrase:
@@ -123,6 +144,11 @@ class Writer(ArrayComposition):
             mask=top.mask,
         )
 
+    def _product_over(self, node: Node, operands: Operands) -> Phrase:
+        inner = render(self.operand(node, 0, operands), self.style)
+        text, level = self.style.summed(node, inner) or self.fill(node, [inner])
+        return atom(text, node.shape, level)
+
     def _cast(self, node: Node, operands: Operands) -> Phrase:
         (inner,) = operands
         part = render(inner, self.style)
@@ -136,6 +162,7 @@ class Writer(ArrayComposition):
 _HANDLERS: dict[Op, Callable[[Writer, Node, Operands], Phrase]] = {
     source.constant_op: Writer._constant,
     source.size_op: Writer._size,
+    source.ramp_op: Writer._ramp,
     scalar.add: Writer._sum,
     scalar.subtract: Writer._sum,
     scalar.negative: Writer._negative,
@@ -148,6 +175,7 @@ _HANDLERS: dict[Op, Callable[[Writer, Node, Operands], Phrase]] = {
     layout.broadcast_op: Writer.broadcast,
     layout.slice_op: Writer.slice,
     reduction.sum_op: Writer.reduction_sum,
+    reduction.prod_op: Writer._product_over,
     linear_systems.solve_op: Writer.solve,
     linear_systems.triangular_solve_op: Writer.solve,
 }
