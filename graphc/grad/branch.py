@@ -107,25 +107,31 @@ def while_vjp(node: Node, g: Node) -> list[Node | None]:
             "use gx.scan, or forward mode (gx.jvp)"
         )
         raise_located(GradientError(reason), node.sites)
-    results = as_scan(node)
+    # One input may depend on another, or be the same: each has a place of its own.
+    places = [input("operand", n.shape, n.dtype) for n in node.inputs]
+    results = as_scan(node, places)
     cotangents = [item(g, place) for place in range(len(results))]
-    table = gradients_of(results, cotangents, [n for n in node.inputs if n.dtype.is_float])
-    return [table.get(source) for source in node.inputs]
+    table = gradients_of(results, cotangents, [p for p in places if p.dtype.is_float])
+    reached = [place for place in places if place in table]
+    found = Body(tuple(places), tuple(table[p] for p in reached)).apply(node.inputs)
+    shares = dict(zip(reached, found, strict=True))
+    return [shares.get(place) for place in places]
 
 
-def as_scan(node: Node) -> list[Node]:
-    """A bounded while loop as a scan, in which a step after the end does nothing."""
+def as_scan(node: Node, inputs: Sequence[Node]) -> list[Node]:
+    """A bounded while loop of these inputs as a scan, in which a step after the end does
+    nothing."""
     assert node.op is while_op
     body: Body = node.attrs["body"]
     count = len(body.outputs) - 1
     carried = list(body.placeholders[:count])
-    outer = dict(zip(body.placeholders[count:], node.inputs[count:], strict=True))
+    outer = dict(zip(body.placeholders[count:], inputs[count:], strict=True))
     pred, *new = Body(tuple(outer), body.outputs).apply(tuple(outer.values()))
     alive = input("alive", (), "bool")
     going = scalar.logical_and(alive, pred)
     step = make_cond(going, (new, carried), carried, carried)
     outputs = [going, *(item(step, i) for i in range(count))]
-    starts = [const(True), *node.inputs[:count]]
+    starts = [const(True), *inputs[:count]]
     made = make_scan(outputs, ([alive, *carried], starts), ([], []), node.attrs["max_steps"], False)
     return [item(made, 1 + i) for i in range(count)]
 

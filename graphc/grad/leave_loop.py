@@ -84,6 +84,9 @@ class _Split:
         """What a result is made of, if it is better made after the loop; None if it stays."""
         exclusive = {n for n in topological([y]) if n in self.varying and n not in self.kept}
         exclusive -= {*self.elements, *self.carry}
+        # A loop stacks arrays: of a node with several results that stays, those that are taken.
+        taken = {n for n in exclusive if n.op is item_op and n.inputs[0] not in exclusive}
+        exclusive -= taken
         if y not in exclusive or not _worth(exclusive):
             return None
         used = (s for n in exclusive for s in n.inputs if s in self.varying and s not in exclusive)

@@ -251,10 +251,13 @@ def vmap(
         result = fn(*inner)
         several = isinstance(result, tuple | list)
         outputs = [as_node(value) for value in (result if several else (result,))]
-        made = vectorize(outputs, examples, size)
-        for effect in effects_of((*inner, *outputs)):
-            if effect.inputs[0] in depends_on([effect], examples):
-                state_of(effect, *vectorize(effect.inputs, examples, size))
+        effects = [e for e in effects_of((*inner, *outputs)) if e in depends_on([e], examples)]
+        stated = (effect.inputs[0] for effect in effects)
+        # Together, so that what they share, such as a loop, is one node.
+        every = vectorize([*outputs, *stated], examples, size)
+        made = every[: len(outputs)]
+        for effect, node in zip(effects, every[len(outputs) :], strict=True):
+            state_of(effect, node)
         places = _axes("out_axes", out_axes, len(made))
         moved = [_placed(node, place) for node, place in zip(made, places, strict=True)]
         return tuple(moved) if several else moved[0]

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from graphc.errors import ArgumentError
+from graphc.errors import ArgumentError, ShapeError
 from graphc.ir.node import Node
+from graphc.ir.shape import TensorType
 from graphc.ir.site import raise_located
 from graphc.ir.traverse import depends_on, substitute, topological
 
@@ -26,7 +27,7 @@ class Body:
         for placeholder in self.placeholders:
             for effect in placeholder.declaration.effects if placeholder.declaration else ():
                 error = ArgumentError(
-                    f"{effect.op.name}: a value inside the body of a loop or a branch has no "
+                    f"{effect.op.name}: a value inside the body of a branch or a while loop has no "
                     f"effects; state it of what the body gives"
                 )
                 raise_located(error, effect.sites)
@@ -34,6 +35,14 @@ class Body:
     def apply(self, arguments: Sequence[Node]) -> list[Node]:
         """The outputs with arguments in the place of the placeholders."""
         return substitute(self.outputs, dict(zip(self.placeholders, arguments, strict=True)))
+
+    def expect(self, name: str, types: Sequence[TensorType]) -> None:
+        """Raise ShapeError, for the operation called `name`, unless the placeholders are of these
+        types."""
+        found = [place.type for place in self.placeholders]
+        if found != list(types):
+            given, expected = (", ".join(map(str, known)) for known in (found, types))
+            raise ShapeError(f"{name}: its body takes ({given}), expected ({expected})")
 
     def __repr__(self) -> str:
         return f"Body of {len(self.placeholders)} arguments"

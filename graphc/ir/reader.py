@@ -12,12 +12,13 @@ import json
 import operator
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from graphc.errors import GraphcError, ParseError
+from graphc.ir.body import Body
 from graphc.ir.declaration import ConstantArray, Declaration
 from graphc.ir.dim import Dim, Size, floor_divide, named_size
 from graphc.ir.dtype import DTYPES, DType
@@ -26,7 +27,7 @@ from graphc.ir.literal import WORDS
 # Deeper brackets are refused before Python's own stack is.
 _DEEPEST = 50
 _TOKEN = re.compile(
-    r"""[ \t]*(?: (?P<word>[^\W\d]\w*) | (?P<mark>\*\*|//|[-+*%()\[\],=:])
+    r"""[ \t]*(?: (?P<word>[^\W\d]\w*) | (?P<mark>\*\*|//|[-+*%@()\[\],=:])
     | (?P<float>\d+\.\d*(?:e[+-]?\d+)?|\d+e[+-]?\d+) | (?P<int>\d+)
     | (?P<size>`[^`]*`) | (?P<string>"(?:[^"\\\x00-\x1f]|\\.)*") | (?P<end>\Z) )""",
     re.VERBOSE | re.ASCII,
@@ -53,10 +54,13 @@ class Reader:
     Every complaint is a ParseError with the number of the line.
     """
 
-    def __init__(self, line: str, number: int, declare: MakeDeclaration) -> None:
+    def __init__(
+        self, line: str, number: int, declare: MakeDeclaration, bodies: Sequence[Body] = ()
+    ) -> None:
         self.line = line.rstrip()
         self.number = number
         self.declare = declare
+        self.bodies = bodies  # what `@0`, `@1` and so on stand for
         self.at = 0  # where the token after the next one begins
         self.sort = self.text = ""
         self._depth = 0
@@ -139,6 +143,8 @@ class Reader:
             raise self.fail(f"brackets are nested more than {_DEEPEST} deep")
 
     def _value(self) -> Any:
+        if self.skip("@"):
+            return self._body()
         if self.sort == "string":
             return self.string()
         if self.text == "-" and self._float_follows():
@@ -157,6 +163,12 @@ class Reader:
     def _float_follows(self) -> bool:
         found = _TOKEN.match(self.line, self.at)
         return found is not None and (bool(found["float"]) or found["word"] in ("inf", "nan"))
+
+    def _body(self) -> Body:
+        place = self.integer()
+        if place >= len(self.bodies):
+            raise self.fail(f"the body @{place} is used before it is written")
+        return self.bodies[place]
 
     def _headed(self, head: str) -> Any:
         self.expect("(")

@@ -9,18 +9,29 @@ checked or printed:
     inputs %0
     outputs %2
 
+The body of a loop or a branch is a graph of its own, indented, before the node that has it:
+
+    body @0
+      %0 = input() declaration=input("carry") dtype=float32 shape=()
+      %1 = sin(%0) : float32 ()
+      inputs %0
+      outputs %1
+    end
+    %3 = scan(%2) body=@0 carries=1 length=n ...
+
 The text holds all that a graph is, but not where it was written or what its parameters are worth.
 `parse` reads it back: the same text is the same graph, but for its declarations, which are new.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from graphc.errors import ArgumentError, GraphcError, ParseError
+from graphc.ir.body import Body
 from graphc.ir.declaration import Declaration
 from graphc.ir.graph import Graph
 from graphc.ir.literal import literal
@@ -35,6 +46,9 @@ _FAILURES = (
     GraphcError, ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError,
 )  # fmt: skip
 
+# Bodies that are nested deeper are refused before Python's own stack is.
+_DEEPEST_BODY = 50
+
 
 def to_text(graph: Graph) -> str:
     """The graph as text, which `parse` reads back.
@@ -43,8 +57,7 @@ def to_text(graph: Graph) -> str:
     """
     carried = (state for state, _ in graph.updates)
     order = topological((*graph.roots, *carried, *graph.inputs))
-    places = {node: f"%{place}" for place, node in enumerate(order)}
-    lines = [_node_line(node, places) for node in order]
+    places, lines = _node_lines(order)
     lines.append(_list("inputs", [places[node] for node in graph.inputs]))
     lines.append(_list("outputs", [places[node] for node in graph.outputs]))
     if graph.updates:
@@ -59,9 +72,32 @@ def _list(head: str, items: list[str]) -> str:
     return f"{head} {', '.join(items)}".rstrip()
 
 
-def _node_line(node: Node, places: dict[Node, str]) -> str:
+def _node_lines(order: Sequence[Node]) -> tuple[dict[Node, str], list[str]]:
+    """What each node is called, and the lines of all, with the bodies that they have."""
+    places = {node: f"%{place}" for place, node in enumerate(order)}
+    bodies: dict[Body, str] = {}
+    lines: list[str] = []
+    for node in order:
+        for name in sorted(node.attrs):
+            body = node.attrs[name]
+            if isinstance(body, Body) and body not in bodies:
+                bodies[body] = f"@{len(bodies)}"
+                lines += [f"body {bodies[body]}", *_body_lines(body), "end"]
+        lines.append(_node_line(node, places, bodies))
+    return places, lines
+
+
+def _body_lines(body: Body) -> list[str]:
+    text = to_text(Graph(body.placeholders, body.outputs))
+    return [f"  {line}" for line in text.splitlines()]
+
+
+def _node_line(node: Node, places: Mapping[Node, str], bodies: Mapping[Body, str]) -> str:
     inputs = ", ".join(places[source] for source in node.inputs)
-    attrs = "".join(f" {name}={literal(node.attrs[name])}" for name in sorted(node.attrs))
+    attrs = "".join(
+        f" {name}={bodies[value] if isinstance(value, Body) else literal(value)}"
+        for name, value in sorted(node.attrs.items())
+    )
     known = f" : {node.type}" if node.inputs else ""  # a source says its type in its attributes
     return f"{places[node]} = {node.op.name}({inputs}){attrs}{known}"
 
@@ -80,15 +116,39 @@ def parse(
     Raises ParseError, with the number of the line, for a text that is not a graph, and
     ArgumentError for a name in `values` or `declared` that the text does not declare.
     """
-    reading = _Reading(values or {}, declared or {})
+    # The graph itself, then the bodies that have begun and not ended, each inside the one before.
+    open_: list[_Reading] = [_Reading(values or {}, declared or {})]
     number = 0
     for number, line in enumerate(text.split("\n"), start=1):
         if line.strip() and not line.lstrip().startswith("#"):
             try:
-                reading.line(Reader(line, number, Declaration))
+                _read(Reader(line, number, Declaration, open_[-1].bodies), open_)
             except _FAILURES as error:
                 raise _as_parse_error(error, number) from None
-    return reading.finish(number)
+    if len(open_) > 1:
+        raise ParseError(f"line {number}: the text ends inside a body")
+    return open_[0].finish(number)
+
+
+def _read(reader: Reader, open_: list[_Reading]) -> None:
+    """Read a line, which may begin a body or end one."""
+    head = reader.text if reader.sort == "word" else ""
+    if head not in ("body", "end"):
+        open_[-1].line(reader)
+        return
+    reader.take()
+    if head == "body":
+        open_[-1].begin_body(reader)
+        if len(open_) > _DEEPEST_BODY:
+            raise reader.fail(f"bodies are nested more than {_DEEPEST_BODY} deep")
+        open_.append(_Reading({}, {}))
+    elif len(open_) == 1:
+        raise reader.fail("no body has begun that could end here")
+    else:
+        body = open_.pop().finish_body(reader)
+        open_[-1].bodies.append(body)
+    if reader.sort != "end":
+        raise reader.unexpected("nothing more")
 
 
 def _as_parse_error(error: BaseException, number: int) -> ParseError:
@@ -107,6 +167,7 @@ class _Reading:
         self.nodes: list[Node] = []
         self.parts: dict[str, list[tuple[Node, ...]]] = {}
         self.used: set[str] = set()
+        self.bodies: list[Body] = []
 
     def line(self, reader: Reader) -> None:
         if not reader.skip("%"):
@@ -200,6 +261,20 @@ class _Reading:
             if reader.sort != "end":
                 reader.expect(",")
         self.parts[head] = items
+
+    def begin_body(self, reader: Reader) -> None:
+        if self.parts:
+            raise reader.fail("a body comes after the lists of inputs and outputs")
+        reader.expect("@")
+        if reader.integer() != len(self.bodies):
+            raise reader.fail(f"bodies are numbered in order: expected @{len(self.bodies)}")
+
+    def finish_body(self, reader: Reader) -> Body:
+        graph = self.finish(reader.number)
+        carried = [n for n in self.nodes if n.declaration and n.declaration.role in CARRIED]
+        if graph.updates or graph.effects or carried:
+            raise reader.fail("a body has no parameters, states, updates or effects of its own")
+        return Body(graph.inputs, graph.outputs)
 
     def finish(self, number: int) -> Graph:
         for head in ("inputs", "outputs"):

@@ -19,12 +19,15 @@ from graphc.ops.evaluate import evaluate_all
 from graphc.ops.loop import LoopOp
 from graphc.ops.routine import item
 from graphc.ops.source import as_node, input
-from graphc.ops.structure import flatten, outline
+from graphc.ops.structure import flatten, leaves_of, outline
+from graphc.ops.tracing import meeting
 
 
 def _infer_cond(inputs: tuple[Node, ...], attrs: Attributes) -> TupleType:
     first: Body = attrs["then_body"]
     second: Body = attrs["else_body"]
+    for body in (first, second):
+        body.expect("cond", [node.tensor for node in inputs[1:]])
     pairs = zip(first.outputs, second.outputs, strict=True)
     for place, (one, other) in enumerate(pairs):
         if one.type != other.type:
@@ -64,8 +67,8 @@ def cond(
     """`then_fn(*operands)` where `pred` holds, else `else_fn(*operands)`: only one of them runs.
 
     Args: `pred`, a bool scalar; both functions take the operands (nodes, or structures of them) and
-    return results of one structure, with the same shapes and dtypes. For a choice element by
-    element use gx.where.
+    return results of one structure, with the same shapes and dtypes; a Python number takes the
+    dtype of the other branch. For a choice element by element use gx.where.
 
     Raises ShapeError for a `pred` that is not a scalar or for results that differ in shape or
     dtype, DTypeError for a `pred` that is not bool, ArgumentError for different structures.
@@ -95,8 +98,10 @@ def cond(
             f"cond: the branches return different structures, {outline(first)} and "
             f"{outline(second)}"
         )
-    outputs, put_together = flatten(first)
-    others, _ = flatten(second)
+    _, put_together = flatten(first)
+    pairs = zip(leaves_of(first), leaves_of(second, like=first), strict=True)
+    met = [meeting(one, other) for one, other in pairs]
+    outputs, others = [one for one, _ in met], [other for _, other in met]
     node = make_cond(chosen, (outputs, others), places, leaves, since)
     return put_together([item(node, i) for i in range(len(outputs))])
 

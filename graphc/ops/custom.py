@@ -13,6 +13,7 @@ from graphc.ir.body import Body, captured
 from graphc.ir.node import Node, make
 from graphc.ir.op import Attributes, Notation, Op, register
 from graphc.ir.shape import TensorType, shape_text
+from graphc.ir.traverse import substitute
 from graphc.ops.layout import broadcast_to
 from graphc.ops.source import as_node, const, input
 
@@ -29,7 +30,12 @@ def _custom_vjp(node: Node, g: Node) -> list[Node | None]:
     """The inputs are the value, the arguments, and what the user's rule captured."""
     body: Body = node.attrs["rule"]
     count = len(body.outputs)
-    shares = body.apply((g, *node.inputs[1 + count :]))
+    value, *arguments = node.inputs[: 1 + count]
+    outside = list(node.inputs[1 + count :])
+    if value not in arguments:
+        # What the rule makes of the value has the author's derivative too.
+        outside = substitute(outside, {value: node})
+    shares = body.apply((g, *outside))
     floats = (source.dtype.is_float for source in node.inputs[1 : 1 + count])
     kept = [share if moves else None for share, moves in zip(shares, floats, strict=True)]
     return [None, *kept, *[None] * (len(node.inputs) - 1 - count)]
@@ -48,8 +54,9 @@ def custom_gradient(fn: Callable[..., Any]) -> Callable[..., Node]:
     `fn(*arguments)` returns its value, one node, and a function from the cotangent of that value
     (a node of its shape) to the cotangent of each argument (a node for one, a tuple for several;
     None for none). The rule is traced once, so it may use anything that `fn` computes; it is
-    differentiated in its turn for higher derivatives. What `fn` uses from outside gets no gradient
-    through it.
+    differentiated in its turn for higher derivatives, and the value has there the same derivative
+    of its author's: a solver's own steps are never differentiated. What `fn` uses from outside gets
+    no gradient through it.
 
     Raises ArgumentError where `fn` does not return such a pair, ShapeError where a cotangent does
     not have the shape of its argument.

@@ -18,7 +18,7 @@ from graphc.ir.declaration import Declaration
 from graphc.ir.dtype import bool_
 from graphc.ir.node import OPERATORS, Node
 from graphc.ir.op import ATOM, Attributes, Notation, Op, register
-from graphc.ir.shape import TensorType, shape_text
+from graphc.ir.shape import TensorType, TupleType, shape_text
 from graphc.ir.site import Site, written_at
 from graphc.ir.traverse import topological
 
@@ -183,4 +183,12 @@ def effects_of(roots: Iterable[Node], missing: Collection[Node] = ()) -> tuple[N
 
 
 def _is_computed(effect: Node, nodes: Collection[Node], missing: Collection[Node]) -> bool:
-    return effect.op is print_op and effect.inputs[0] in nodes and effect.inputs[0] not in missing
+    if effect.op is not print_op or effect.inputs[0] in missing:
+        return False
+    (shown,) = effect.inputs
+    if shown in nodes:
+        return True
+    # A result of a node with several is computed with them, whether or not it is taken.
+    while shown.op.kind == "layout":
+        shown = shown.inputs[0]
+    return any(isinstance(whole.type, TupleType) and whole in nodes for whole in shown.inputs)

@@ -21,15 +21,16 @@ from graphc.ir.node import OPERATORS, Node, make
 from graphc.ir.op import ATOM, Attributes, Notation, Op, register
 from graphc.ir.shape import TensorType, TupleType, shape_text
 from graphc.ir.site import inherit_sites, raise_located
-from graphc.ir.traverse import depends_on, substitute, topological
+from graphc.ir.traverse import depends_on, substitute
 from graphc.ops.evaluate import evaluate_all
 from graphc.ops.joining import concat
 from graphc.ops.layout import broadcast_to, reshape
 from graphc.ops.placement import slice_axes
-from graphc.ops.random_bits import RandomOp
 from graphc.ops.routine import item
 from graphc.ops.source import input
-from graphc.ops.structure import flatten, outline
+from graphc.ops.statement import state_of
+from graphc.ops.structure import flatten
+from graphc.ops.tracing import draws_since, refuse_draws_in_bodies, take_effects, trace
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -81,6 +82,10 @@ class Scan:
 def _infer_scan(inputs: tuple[Node, ...], attrs: Attributes) -> TupleType:
     body: Body = attrs["body"]
     count, length = attrs["carries"], attrs["length"]
+    walked = count + attrs["sequences"]
+    rows = [TensorType(node.dtype, node.shape[1:]) for node in inputs[count:walked]]
+    kept = [node.tensor for node in (*inputs[:count], *inputs[walked:])]
+    body.expect("scan", [*kept[:count], *rows, *kept[count:]])
     for place, (new, given) in enumerate(zip(body.outputs[:count], inputs[:count], strict=True)):
         if new.type != given.type:
             raise ShapeError(
@@ -148,10 +153,9 @@ def make_scan(
 ) -> Node:
     """A scan from a traced body: `carry` and `elements` are (placeholders, values from outside).
 
-    What the body uses besides is captured; draws in it become sequences. With `recompute` its
-    derivative stores nothing but the carries, and does the rest of each step again.
+    What the body uses besides is captured, draws too. With `recompute` its derivative stores
+    nothing but the carries, and does the rest of each step again.
     """
-    outputs, elements = draws_outside(outputs, elements, length, carry[0])
     places, sequences = elements
     inside = [*carry[0], *places]
     outside = captured(outputs, inside)
@@ -165,26 +169,28 @@ def make_scan(
 
 
 def draws_outside(
-    outputs: Sequence[Node], elements: Pairs, length: Dim, carry: Sequence[Node] = ()
+    outputs: Sequence[Node], elements: Pairs, length: Dim, carry: Sequence[Node], since: int
 ) -> tuple[list[Node], Pairs]:
-    """The outputs with each draw as the element of a sequence; and all elements, with these.
+    """The outputs with each draw made from the number `since` on as the element of a sequence that
+    is drawn outside; and all elements, with these.
 
     Raises ArgumentError for a draw with a parameter that depends on an element or on the `carry`.
     """
     found: dict[Node, Node] = {}
     places, sequences = list(elements[0]), list(elements[1])
-    for node in topological(outputs):
-        if isinstance(node.op, RandomOp) and node.op.parametric:
-            sequences.append(_parametric_sequence(node, [*carry, *places], length))
-            found[node] = input("draw", node.shape, node.dtype)
-            places.append(found[node])
-        elif node.op.kind == "random" and "shape" in node.attrs and not node.inputs:
-            found[node] = input(node.name or "draw", node.shape, node.dtype)
-            places.append(found[node])
+    for node in draws_since(outputs, since):
+        if node.op.kind == "random" and not node.inputs:
             with inherit_sites(node.sites):
                 shape = (length, *node.attrs["shape"])
                 sequences.append(make(node.op, **{**node.attrs, "shape": shape}))
+        elif getattr(node.op, "parametric", False):
+            sequences.append(_parametric_sequence(node, [*carry, *places], length))
+        else:
+            continue
+        found[node] = input(node.name or "draw", node.shape, node.dtype)
+        places.append(found[node])
     new = substitute(outputs, dict(found)) if found else list(outputs)
+    refuse_draws_in_bodies("scan", new)
     return new, (places, sequences)
 
 
@@ -218,10 +224,12 @@ def scan(
     results are in the order of the sequence); `checkpoint`, the number of steps between carries
     that reverse mode stores: it does the steps between them again, which takes about as long as
     the loop and needs memory for length / checkpoint + checkpoint steps instead of all of them
-    (Griewank 1992). `fn` is called once, with placeholders.
+    (Griewank 1992). `fn` is called with placeholders, once, or again where a carry that starts as a
+    Python number comes out of another dtype, which it then has from the start.
 
-    A value some steps back is an element of the carry, or a slice of the sequence that starts
-    earlier: `xs=(x[1:], x[:-1])`.
+    A draw that the body makes is another one in every step; one made outside is the same in all.
+    `gx.check` and `gx.print` in the body are of all steps together. A value some steps back is an
+    element of the carry, or a slice of the sequence that starts earlier: `xs=(x[1:], x[:-1])`.
 
     Raises ShapeError where a carry comes out with another shape or dtype than it went in, where
     sequences have different lengths, ArgumentError where `fn` does not return (carry, y).
@@ -234,29 +242,34 @@ def scan(
     """
     if not callable(fn):
         raise ArgumentError(f"scan: expected a function of (carry, x), got {type(fn).__name__}")
-    initial, rebuild_carry = flatten(init)
     sequences, rebuild_element = flatten(xs)
     count = _length(sequences, length)
-    carry = [input(node.name or "carry", node.shape, node.dtype) for node in initial]
     elements = [input(node.name or "element", node.shape[1:], node.dtype) for node in sequences]
-    result = fn(rebuild_carry(carry), rebuild_element(elements))
+    made = trace("scan", init, lambda carry: _step(fn, carry, rebuild_element(elements)))
+    given, rebuild_result = flatten(made.result)
+    outputs = [*made.carries, *given]
+    draws = draws_since(outputs, made.since)
+    effects = take_effects([*made.places, *elements, *draws])
+    outputs += [effect.inputs[0] for effect in effects]
+    outputs, steps = draws_outside(outputs, (elements, sequences), count, made.places, made.since)
+    carry = (made.places, made.initial)
+    if checkpoint is None:
+        node = make_scan(outputs, carry, steps, count, reverse)
+        items = [item(node, i) for i in range(len(outputs))]
+    else:
+        items = blocked_scan(outputs, carry, steps, count, reverse, _steps_between(checkpoint))
+    _, rebuild_carry = flatten(init)
+    first, last = len(made.carries), len(made.carries) + len(given)
+    for effect, stacked in zip(effects, items[last:], strict=True):
+        state_of(effect, stacked)
+    return rebuild_carry(items[:first]), rebuild_result(items[first:last])
+
+
+def _step(fn: Callable[..., Any], carry: Any, element: Any) -> tuple[Any, Any]:
+    result = fn(carry, element)
     if not isinstance(result, tuple) or len(result) != 2:
         raise ArgumentError(f"scan: expected the body to return (carry, y), got {result!r}")
-    if outline(result[0]) != outline(init):
-        raise ArgumentError(
-            f"scan: the body returns a carry of the structure {outline(result[0])}, expected that "
-            f"of init, {outline(init)}"
-        )
-    new, _ = flatten(result[0])
-    given, rebuild_result = flatten(result[1])
-    new = [_fitted(node, place) for node, place in zip(new, carry, strict=True)]
-    made = ([*new, *given], (carry, initial), (elements, sequences), count, reverse)
-    if checkpoint is None:
-        node = make_scan(*made)
-        items = [item(node, i) for i in range(len(new) + len(given))]
-    else:
-        items = blocked_scan(*made, every=_steps_between(checkpoint))
-    return rebuild_carry(items[: len(new)]), rebuild_result(items[len(new) :])
+    return result
 
 
 def _steps_between(checkpoint: object) -> int:
@@ -272,7 +285,7 @@ def blocked_scan(
 
     The blocks are done again by the derivative, each when it is needed.
     """
-    outputs, (places, sequences) = draws_outside(outputs, elements, length, carry[0])
+    places, sequences = elements
     blocks = floor_divide(length, every)
     whole = blocks * every
     # The rest comes last, so at the front of a sequence that is walked from its end.
@@ -281,9 +294,7 @@ def blocked_scan(
     rows = [input(p.name, (every, *p.shape), p.dtype) for p in places]
     inner = make_scan(outputs, (carry[0], starts), (places, rows), every, reverse)
     results = [item(inner, i) for i in range(len(outputs))]
-    grouped = [
-        reshape(_rows(s, first, last), (blocks, every, *s.shape[1:])) for s in sequences
-    ]
+    grouped = [reshape(_rows(s, first, last), (blocks, every, *s.shape[1:])) for s in sequences]
     outer = make_scan(results, (starts, carry[1]), (rows, grouped), blocks, reverse, recompute=True)
     count = len(carry[0])
     finals = [item(outer, i) for i in range(count)]
@@ -301,13 +312,6 @@ def blocked_scan(
 
 def _rows(x: Node, start: Dim, stop: Dim) -> Node:
     return slice_axes(x, ((start, stop, 1), *((0, dim, 1) for dim in x.shape[1:])))
-
-
-def _fitted(new: Node, place: Node) -> Node:
-    """A carry that comes out as a weaker constant takes the dtype that it went in with."""
-    if new.op.kind == "source" and new.declaration is None and new.dtype is not place.dtype:
-        return new.astype(place.dtype)
-    return new
 
 
 def _length(sequences: Sequence[Node], length: Any) -> Dim:

@@ -88,7 +88,7 @@ item_op = Op(
     "item", _item_infer, lambda attrs, values: values[attrs["index"]], _item_vjp,
     notation=Notation(
         lambda node: f"{{0}}[{node.attrs['index']}]",
-        lambda node: rf"{{0}}_{{\left[{node.attrs['index']}\right]}}",
+        lambda node: rf"{{{{0}}}}_{{\left[{node.attrs['index']}\right]}}",
         ATOM,
         (ATOM,),
     ),

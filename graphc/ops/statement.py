@@ -25,9 +25,10 @@ def check(condition: object, message: str) -> Node:
     is a CheckFailedError with the message, the first index where the condition fails, and this
     line; updates are not applied then. A condition of constants is tried at once.
 
-    Under `gx.vmap` it is stated of all examples; inside the body of a loop or a branch it is an
-    error. A condition on `gx.training` holds in graphs that have the flag; `gx.inference` states it
-    again of the graph it gives, as it does `gx.print`.
+    Under `gx.vmap` it is stated of all examples, inside the body of a `gx.scan` of all steps;
+    inside that of a branch or a while loop it is an error. A condition on `gx.training` holds in
+    graphs that have the flag; `gx.inference` states it again of the graph it gives, as it does
+    `gx.print`.
 
     Raises DTypeError for a condition that is not bool, ArgumentError for a message that is not a
     string, or a condition on sizes alone.
@@ -52,6 +53,7 @@ def print(node: object, label: str | None = None) -> Node:
 
     Each call, and each step of a loop, writes the label (by default the node's formula), the dtype,
     the shape and the value to standard output, once it is done. A constant is printed at once.
+    Inside the body of a `gx.scan` it is the values of all steps, stacked, that are printed.
 
     Raises ArgumentError for a label that is not a string, or a value that depends on sizes alone.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from graphc.ir.dtype import DType
 from graphc.ir.node import Node
 from graphc.ops.source import as_node
 
@@ -50,6 +51,35 @@ def _flatten_all(values: Sequence[object]) -> tuple[list[Node], Rebuild]:
         return made
 
     return [leaf for leaves, _ in parts for leaf in leaves], rebuild
+
+
+def leaves_of(value: object, like: object = None) -> list[Any]:
+    """The leaves of a structure as they are, in the order of those of `like`, a structure of the
+    same outline: the keys of two dictionaries may be in different orders.
+
+    >>> leaves_of({"b": 1, "a": (2, 3)}, like={"a": (0, 0), "b": 0})
+    [2, 3, 1]
+    """
+    pattern: Any = value if like is None else like
+    known: Any = value
+    if known is None:
+        return []
+    if isinstance(known, dict):
+        return [leaf for key in pattern for leaf in leaves_of(known[key], pattern[key])]
+    if isinstance(known, tuple | list):
+        pairs = zip(known, pattern, strict=True)
+        return [leaf for item, place in pairs for leaf in leaves_of(item, place)]
+    return [known]
+
+
+def is_number(leaf: object) -> bool:
+    """Whether a leaf is a Python number, whose dtype gives way to that of what it meets."""
+    return isinstance(leaf, bool | int | float)
+
+
+def dtype_beside(number: object, partner: DType) -> DType:
+    """The dtype of a Python number where a value of the dtype `partner` takes its place."""
+    return as_node(number, partner).dtype
 
 
 def outline(value: object) -> object:

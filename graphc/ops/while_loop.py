@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-import graphc.ops.scalar as scalar
 from graphc.errors import ArgumentError, DTypeError, ShapeError
 from graphc.ir.body import Body, captured
 from graphc.ir.dtype import bool_
@@ -18,12 +17,14 @@ from graphc.ir.traverse import substitute
 from graphc.ops.evaluate import evaluate_all
 from graphc.ops.loop import LoopOp
 from graphc.ops.routine import item
-from graphc.ops.source import input
-from graphc.ops.structure import flatten, outline
+from graphc.ops.source import as_node, input
+from graphc.ops.structure import flatten
+from graphc.ops.tracing import refuse_draws, trace
 
 
 def _infer_while(inputs: tuple[Node, ...], attrs: Attributes) -> TupleType:
     body: Body = attrs["body"]
+    body.expect("while_loop", [node.tensor for node in inputs])
     _, *new = body.outputs
     for place, (after, before) in enumerate(zip(new, inputs[: len(new)], strict=True)):
         if after.type != before.type:
@@ -106,20 +107,12 @@ def while_loop(
         raise ArgumentError(
             f"while_loop: max_steps must be an integer >= 0 or None, got {max_steps!r}"
         )
-    values, rebuild = flatten(init)
-    places = [input(node.name or "carry", node.shape, node.dtype) for node in values]
-    pred, new = cond_fn(rebuild(places)), body_fn(rebuild(places))
-    if outline(new) != outline(init):
-        raise ArgumentError(
-            f"while_loop: the body returns the structure {outline(new)}, expected that of init, "
-            f"{outline(init)}"
-        )
-    if not isinstance(pred, Node) or pred.dtype is not bool_ or pred.shape != ():
+    made = trace("while_loop", init, lambda carry: (body_fn(carry), cond_fn(carry)))
+    pred = as_node(made.result)
+    if pred.dtype is not bool_ or pred.shape != ():
         raise DTypeError(f"while_loop: expected a condition that is a bool scalar, got {pred!r}")
-    leaves, _ = flatten(new)
-    leaves = [
-        scalar.as_dtype_node(leaf, place.dtype) if leaf.op.kind == "source" else leaf
-        for leaf, place in zip(leaves, places, strict=True)
-    ]
-    node = make_while([pred, *leaves], places, values, max_steps)
-    return rebuild([item(node, i) for i in range(len(leaves))])
+    outputs = [pred, *made.carries]
+    refuse_draws("while_loop", outputs, made.since)
+    node = make_while(outputs, made.places, made.initial, max_steps)
+    _, rebuild = flatten(init)
+    return rebuild([item(node, i) for i in range(len(made.carries))])

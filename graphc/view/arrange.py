@@ -29,6 +29,11 @@ _FREE = frozenset(
 _SHORT = 12  # a text that is not longer is not worth a name
 
 
+def _is_loop(node: Node) -> bool:
+    """Whether a node has a body, which is shown below the line that it therefore gets."""
+    return node.op.kind == "loop"
+
+
 @dataclass(frozen=True)
 class Line:
     """One assignment. A single result, without a name and other lines, has an empty name."""
@@ -157,7 +162,7 @@ class _Arranger:
                 self._compose(node)
             if node in self.roots:
                 self._root(node)
-            elif node in shared and self._is_long(node):
+            elif (node in shared and self._is_long(node)) or _is_loop(node):
                 self._own_line(node)
         return self._with_all_names()
 

@@ -9,7 +9,7 @@ from graphc.ir.dtype import bool_
 from graphc.ir.node import Node
 from graphc.ir.op import ATOM
 from graphc.ir.shape import Shape, TupleType, broadcast_shapes
-from graphc.view.phrase import Axes, Phrase, aligned, atom, closed, exact, render
+from graphc.view.phrase import Axes, Phrase, aligned, atom, closed, exact, is_column, render
 from graphc.view.style import Part, TextStyle
 from graphc.view.style import fill as fill_template
 
@@ -94,7 +94,7 @@ class Composition:
 
     def _rows_beside_columns(self, together: list[Phrase]) -> list[Phrase]:
         """Vectors turned to rows where a column meets them; what is a matrix tells by itself."""
-        if not any(len(p.shape) == 2 and p.shape[1] == 1 != p.shape[0] for p in together):
+        if not any(is_column(phrase) for phrase in together):
             return together
         return [self._row(p) if len(p.shape) == 1 and p.shape != (1,) else p for p in together]
 

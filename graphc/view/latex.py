@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from graphc.errors import ArgumentError
 from graphc.ir.node import Node
+from graphc.ir.op import SUM
 from graphc.ir.site import at_user_line
 from graphc.view.arrange import Arrangement, Shown, arrange, walk
 from graphc.view.phrase import Phrase, render
@@ -74,7 +75,9 @@ def _texts(arranged: Arrangement, writer: Writer) -> dict[Node, str]:
             phrases[node] = writer.compose(node, [phrases[source] for source in node.inputs])
         if node in lines:
             phrase = writer.complete(node, phrases[node]) if lines[node] else phrases[node]
-            texts[node] = render(phrase, writer.style)[0]
+            part = render(phrase, writer.style)
+            # A condition after the sign of an equation needs brackets.
+            texts[node] = writer.style.at_least(SUM, part) if name is not None else part[0]
             if name is not None:
                 phrases[node] = writer.named(phrase, name)
     return texts

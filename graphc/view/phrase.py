@@ -80,6 +80,11 @@ def is_aligned(phrase: Phrase, rank: int) -> bool:
     return phrase.axes == (*[None] * (rank - written), *range(written))
 
 
+def is_column(phrase: Phrase) -> bool:
+    """Whether a column is written, beside which a vector has to be turned to be a row."""
+    return len(phrase.shape) == 2 and phrase.shape[1] == 1 != phrase.shape[0]
+
+
 def aligned(phrase: Phrase, style: TextStyle) -> Phrase:
     """The phrase with axes added and dropped, as in `g[:, None]`, so that it is aligned."""
     if is_aligned(phrase, len(phrase.axes)):
@@ -100,7 +105,7 @@ def aligned(phrase: Phrase, style: TextStyle) -> Phrase:
     while items[-1] == ":" and len(items) > 1:
         items.pop()
     whole = closed(phrase, style)
-    text = style.new_axes(style.at_least(ATOM, whole.core[0]), items)
+    text = style.new_axes(style.at_least(ATOM, whole.core[0]), items, len(phrase.shape))
     kept: Shape = tuple(shape)  # type: ignore[arg-type]
     return replace(
         whole,
@@ -128,7 +133,7 @@ def exact(phrase: Phrase, shape: Shape, style: TextStyle) -> Phrase:
     if whole.shape == shape:
         return whole
     if (1,) * added + whole.shape == shape:
-        core = (style.new_axes(style.at_least(ATOM, whole.core[0]), ["None"] * added), ATOM)
+        core = (style.new_axes(style.at_least(ATOM, whole.core[0]), ["None"] * added, 0), ATOM)
     else:
         core = style.stretch(whole.core[0][0], shape)
     return replace(whole, core=(core,), shape=shape, axes=axes, sort="", mask=(), turned=())

@@ -10,6 +10,7 @@ from graphc.ir.node import Node
 from graphc.ir.shape import Shape, TensorType, shape_text
 from graphc.ir.site import at_user_line
 from graphc.view.arrange import Arrangement, Names, Shown, arrange, check_names, walk
+from graphc.view.bodies import body_lines
 from graphc.view.composition import node_shape
 from graphc.view.html import picture_html
 from graphc.view.phrase import Phrase, atom
@@ -54,7 +55,8 @@ def show(
     if width < 20 or limit < 2:
         raise ArgumentError(f"show: expected width >= 20 and limit >= 2, got {width} and {limit}")
     arranged = arrange(y, names, width)
-    if len(arranged.lines) == 1 or _are_results(y, arranged):
+    loops = any(line.node.op.kind == "loop" for line in arranged.lines)
+    if (len(arranged.lines) == 1 or _are_results(y, arranged)) and not loops:
         text = "\n".join(_assignment(line.name, line.text) for line in arranged.lines)
     else:
         text = _listing(arranged, width, limit)
@@ -73,13 +75,14 @@ def _assignment(name: str, text: str) -> str:
 
 
 def _listing(arranged: Arrangement, width: int, limit: int) -> str:
-    rows = [
+    rows: list[tuple[str, str, str, Node | None]] = [
         ("", _leaf_text(arranged.names[node], node), _type_text(node), node)
         for node in arranged.leaves
     ]
     for number, line in enumerate(arranged.lines, start=1):
         text = _assignment(line.name, line.text)
         rows.append((str(number), text, _type_text(line.node, line.shape), line.node))
+        rows += _body_rows(line.node, width)
     left_out = len(rows) - limit
     shown = rows if left_out <= 0 else [*rows[: limit // 2], *rows[-(limit - limit // 2) :]]
     margin = len(str(len(arranged.lines)))
@@ -87,12 +90,25 @@ def _listing(arranged: Arrangement, width: int, limit: int) -> str:
     types = max(len(type_text) for _, _, type_text, _ in shown)
     lines = []
     for place, text, type_text, node in shown:
-        site = str(node.sites[0]) if node.sites else ""
+        site = str(node.sites[0]) if node is not None and node.sites else ""
         end = f"{type_text:<{types}}  {site}".rstrip()
-        lines.append(f"{place:>{margin}}  {text:<{column}}  {end}")
+        lines.append(f"{place:>{margin}}  {text:<{column}}  {end}".rstrip())
     if left_out > 0:
         lines.insert(limit // 2, f"{'':>{margin}}  ... {left_out:,} more lines ...")
     return "\n".join(lines)
+
+
+def _body_rows(node: Node, width: int) -> list[tuple[str, str, str, Node | None]]:
+    """The bodies of a loop or a branch, below its line."""
+    return [
+        (
+            "",
+            line.indented,
+            _type_text(line.node, line.shape) if line.node is not None else "",
+            line.node,
+        )
+        for line in body_lines(node, width)
+    ]
 
 
 def _leaf_text(name: str, node: Node) -> str:

@@ -7,6 +7,7 @@ written where is decided in `graphc.view.writer`.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -59,6 +60,7 @@ class TextStyle:
 
     scalar_sign = elementwise_sign = " * "
     columns = False  # whether a vector is a column, which has to be turned to be a row
+    collects = False  # whether x + x is written 2 x
 
     def number(self, value: np.generic) -> Part:
         """An unsigned number."""
@@ -122,8 +124,8 @@ class TextStyle:
         """Elements of an array."""
         return f"{text}[{', '.join(items)}]", ATOM
 
-    def new_axes(self, text: str, items: Sequence[str]) -> str:
-        """An array with axes of length 1 added and dropped."""
+    def new_axes(self, text: str, items: Sequence[str], rank: int) -> str:
+        """An array of `rank` axes with axes of length 1 added and dropped."""
         return self.index(text, items)[0]
 
     def stretch(self, text: str, shape: Shape) -> Part:
@@ -165,7 +167,7 @@ class LatexStyle(TextStyle):
     matrix_sign = r" \, "
     scalar_sign = r" \, "
     elementwise_sign = r" \odot "
-    columns = True
+    columns = collects = True
 
     def __init__(self) -> None:
         pass
@@ -219,8 +221,16 @@ class LatexStyle(TextStyle):
         if divisors:
             short = len(core) == 1 and core[0][1] == ATOM and len(core[0][0]) <= _SHORT
             above, core = ([*scalars, *core], []) if short else (scalars, core)
-            scalars = [(rf"\frac{{{self._all(above)}}}{{{self._all(divisors)}}}", PREFIX)]
+            below = self._all(self._powers(divisors))
+            scalars = [(rf"\frac{{{self._all(above)}}}{{{below}}}", PREFIX)]
         return self.product(self.scalar_sign, [*scalars, *core])
+
+    def _powers(self, parts: list[Part]) -> list[Part]:
+        """Factors that come more than once, with their number above them."""
+        return [
+            (f"{self.at_least(ATOM, part)}^{{{count}}}", POWER) if count > 1 else part
+            for part, count in Counter(parts).items()
+        ]
 
     def _all(self, parts: list[Part]) -> str:
         return self.product(self.scalar_sign, parts)[0]
@@ -239,10 +249,10 @@ class LatexStyle(TextStyle):
     def index(self, text: str, items: Sequence[str]) -> Part:
         return rf"{{{text}}}_{{\left[{', '.join(items)}\right]}}", ATOM
 
-    def new_axes(self, text: str, items: Sequence[str]) -> str:
-        """Silent for a column, and for axes in front, which broadcasting adds by itself."""
+    def new_axes(self, text: str, items: Sequence[str], rank: int) -> str:
+        """Silent for a vector, and for axes in front, which broadcasting adds by itself."""
         behind = items[items.index(":") :] if ":" in items else []
-        if list(items) in ([":", "None"], [":", "None", "None"]) or "None" not in behind:
+        if rank < 2 or "None" not in behind:
             return text
         shown = [r"\text{new}" if item == "None" else item for item in items]
         return self.index(text, shown)[0]

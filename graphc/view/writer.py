@@ -19,7 +19,7 @@ from graphc.ops import contraction, layout, linear_systems, reduction, scalar, s
 from graphc.ops.elementwise import cast_op
 from graphc.view.arrays import ArrayComposition
 from graphc.view.composition import Operands
-from graphc.view.phrase import Axes, Phrase, atom, render
+from graphc.view.phrase import Axes, Phrase, atom, is_column, render
 
 
 class Writer(ArrayComposition):
@@ -61,7 +61,7 @@ class Writer(ArrayComposition):
         index = self.style.ramp(node)
         if index is None:
             return self.whole(node, operands)
-        return Phrase((index,), (), (None,) * node.ndim)
+        return Phrase((index,), node.shape, tuple(range(node.ndim)))
 
     def _sum(self, node: Node, operands: Operands) -> Phrase:
         values = [source.uniform_value(part) for part in node.inputs]
@@ -70,7 +70,11 @@ class Writer(ArrayComposition):
         (left, right), shape, axes = self.align(node, operands)
         if right.core == (("0", ATOM),) and right.number and left.core:
             return replace(left, shape=shape, axes=axes)
-        if left == right and node.op is scalar.add and not left.number:
+        if (
+            self.style.collects
+            and left == right
+            and not (node.op is scalar.subtract or left.number)
+        ):
             return replace(left, scalars=(("2", ATOM), *left.scalars))
         minus = (node.op is scalar.subtract) != right.negative
         first = self.style.at_least(SUM, render(left, self.style))
@@ -123,6 +127,10 @@ class Writer(ArrayComposition):
             if phrase.sort == "matrix":
                 parts[i] = (self.style.group(parts[i][0]), ATOM)
         scalars = all(phrase.is_scalar for phrase in factors)
+        column = next((i for i, phrase in enumerate(factors) if is_column(phrase)), None)
+        if self.style.columns and column is not None and len(factors[1 - column].shape) == 1:
+            outer = self.style.product(self.style.matrix_sign, [parts[column], parts[1 - column]])
+            return Phrase((outer,), sort="matrix")
         sign = self.style.scalar_sign if scalars else self.style.elementwise_sign
         return Phrase((self.style.product(sign, parts),), sort="elementwise")
 

@@ -19,7 +19,7 @@ def test_the_page_adds_operations(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     codes = [example.code.text for example in examples(PAGE.read_text("utf-8"))]
     added = [code for code in codes if code.startswith("# graphc/")]
-    assert len(added) == 4
+    assert len(added) == 5
     for code in added:
         first, _, rest = code.partition("\n")
         path = tmp_path / first.removeprefix("# ")

@@ -183,3 +183,15 @@ def test_lenet_digits(run: Any) -> None:
     expected = gx.evaluate(gx.grad(gx.sum(best), found["x"]), feed)
     np.testing.assert_allclose(found["speaks"], expected, rtol=1e-4, atol=1e-4)
     assert "is read as 4 and is 4 by" in found.text
+
+
+def test_ode_fit(run: Any) -> None:
+    """The rates of an equation: a fit as good as the noise allows, and error bars that say how near
+    the truth it is."""
+    found = run("ode_fit")
+    freedom = 2 * found["COUNT"] - 4
+    assert abs(2 * found["best"] - freedom) < 3 * math.sqrt(2 * freedom)
+    truth, errors = found["TRUE"], found["errors"]
+    assert np.all(np.abs(found["fitted"] - truth) < 3 * errors)
+    assert np.all(errors < 0.02 * truth)
+    assert found.text.count("+-") == 4

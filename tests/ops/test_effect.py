@@ -199,15 +199,19 @@ def test_a_graph_with_effects_as_text() -> None:
 
 
 def test_no_effect_in_a_body_is_lost() -> None:
-    """A loop has no place for a statement about one of its steps: an error, at its line."""
+    """A branch has no place for a statement about what may not happen: an error, at its line. One
+    in a scan is of all steps."""
     x = gx.input("x", ("n",))
 
     def body(carry: Any, element: Any) -> Any:
         gx.check(carry < 5, "small")
         return carry + element, carry
 
-    with pytest.raises(ArgumentError, match=r"inside the body of a loop.*test_effect"):
-        gx.scan(body, gx.const(0.0), x)
+    with pytest.raises(ArgumentError, match=r"inside the body of a branch.*test_effect"):
+        gx.cond(x[0] > 0, body, body, gx.const(0.0), x[0])
+    total, _ = gx.scan(body, gx.const(0.0), x)
+    with pytest.raises(CheckFailedError, match=r"small: .* at \(2,\) of \(3,\)"):
+        gx.evaluate(total, {x: [3.0, 3.0, 3.0]})
 
 
 def test_vmap_states_it_of_all_examples(capsys: Any) -> None:
