@@ -52,7 +52,7 @@ class CompileError(GraphcError):
 class MemoryBudgetError(GraphcError, MemoryError):
     """A program cannot keep within the bytes it was given; `least` is what it needs, in bytes."""
 
-    def __init__(self, message: str, least: int) -> None:
+    def __init__(self, message: str, least: int = 0) -> None:
         super().__init__(message)
         self.least = least
 

@@ -39,7 +39,8 @@ def conv1d(
 
     Args: `weight` of shape (units, channels // groups, size), `bias` of shape (units,).
 
-    >>> from graphc.ops import evaluate, const
+    >>> from graphc.ops import const
+    >>> from graphc.ops.evaluate import evaluate
     >>> x, weight = const([[[1.0, 2.0, 4.0, 8.0]]]), const([[[1.0, 10.0]]])
     >>> evaluate(conv1d(x, weight)).tolist()
     [[[21.0, 42.0, 84.0]]]
@@ -94,7 +95,8 @@ def conv_transpose1d(
 ) -> Node:
     """The transpose of a convolution of signals: see `conv_transpose2d`.
 
-    >>> from graphc.ops import evaluate, const
+    >>> from graphc.ops import const
+    >>> from graphc.ops.evaluate import evaluate
     >>> x, weight = const([[[1.0, 2.0]]]), const([[[1.0, 10.0]]])
     >>> evaluate(conv_transpose1d(x, weight, stride=2)).tolist()
     [[[1.0, 10.0, 2.0, 20.0]]]

@@ -36,7 +36,7 @@ def max_pool(
     Elements that are equal, and largest, share the derivative equally; nan is larger than all.
     Raises ShapeError where a window is longer than a padded axis.
 
-    >>> from graphc.ops import evaluate
+    >>> from graphc.ops.evaluate import evaluate
     >>> evaluate(max_pool([[[1.0, 3.0, 2.0, 0.0, 9.0]]], 2)).tolist()
     [[[3.0, 2.0]]]
     """
@@ -65,7 +65,7 @@ def avg_pool(
     Args as for `max_pool`; `count_include_pad`, whether the zeros of the padding are counted among
     the elements of a window.
 
-    >>> from graphc.ops import evaluate
+    >>> from graphc.ops.evaluate import evaluate
     >>> evaluate(avg_pool([[[1.0, 3.0, 2.0, 0.0, 9.0]]], 2)).tolist()
     [[[2.0, 1.0]]]
     """

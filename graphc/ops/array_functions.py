@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
+import graphc.ops.branch as branch
+import graphc.ops.composite as composite
+import graphc.ops.contraction as contraction
+import graphc.ops.creation as creation
+import graphc.ops.cumulative as cumulative
+import graphc.ops.custom as custom
+import graphc.ops.diagonals as diagonals
+import graphc.ops.einsum as einstein
+import graphc.ops.indexing as indexing
+import graphc.ops.joining as joining
+import graphc.ops.keys as keys
+import graphc.ops.layout as layout
+import graphc.ops.linalg as linalg
+import graphc.ops.loop as loop
+import graphc.ops.masks as masks
+import graphc.ops.norms as norms
+import graphc.ops.ordering as ordering
+import graphc.ops.padding as padding
+import graphc.ops.products as products
+import graphc.ops.quantiles as quantiles
+import graphc.ops.reduction as reduction
+import graphc.ops.repetition as repetition
+import graphc.ops.segments as segments
+import graphc.ops.slicing as slicing
+import graphc.ops.statement as statement
+import graphc.ops.statistics as statistics
+import graphc.ops.updates as updates
+import graphc.ops.while_loop as while_loops
+import graphc.ops.windows as windows
 from graphc.ir.site import at_user_line
-from graphc.ops import (
-    branch,
-    composite,
-    contraction,
-    creation,
-    cumulative,
-    custom,
-    diagonals,
-    indexing,
-    joining,
-    keys,
-    layout,
-    linalg,
-    loop,
-    masks,
-    norms,
-    ordering,
-    padding,
-    products,
-    quantiles,
-    reduction,
-    repetition,
-    segments,
-    slicing,
-    statement,
-    statistics,
-    updates,
-    windows,
-)
-from graphc.ops import einsum as einstein
-from graphc.ops import while_loop as while_loops
 
 __all__: list[str] = []
 

@@ -7,11 +7,15 @@ from typing import Any
 
 import graphc.ops.array_functions as arrays
 import graphc.ops.elementwise_functions as elements
+import graphc.ops.keys as keys
+import graphc.ops.linalg as linalg
+import graphc.ops.routine as routine
+import graphc.ops.special as special
+import graphc.ops.updates as updates
 from graphc.errors import DTypeError
 from graphc.ir.node import OPERATORS, Node
 from graphc.ir.shape import TupleType
 from graphc.ir.site import at_user_line
-from graphc.ops import keys, linalg, routine, special, updates
 
 Table = dict[str, Callable[..., Any]]
 

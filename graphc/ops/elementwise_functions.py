@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import graphc.ops.bitwise as bitwise
+import graphc.ops.elementary as elementary
+import graphc.ops.rounding as rounding
+import graphc.ops.scalar as scalar
+import graphc.ops.source as source
+import graphc.ops.special as special
 from graphc.ir.site import at_user_line
-from graphc.ops import (
-    bitwise,
-    elementary,
-    rounding,
-    scalar,
-    source,
-    special,
-)
 
 __all__: list[str] = []
 

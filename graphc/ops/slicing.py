@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import graphc.ops.placement as placement
 from graphc.errors import ShapeError
 from graphc.ir.dim import Dim, Size, is_nonnegative
 from graphc.ir.node import Node
 from graphc.ir.shape import normalize_axes, shape_text
-from graphc.ops import placement
 from graphc.ops.layout import reshape, slice_axes, slice_length
 from graphc.ops.source import as_node
 

@@ -155,4 +155,3 @@ class _Writer:
 
 def _fresh(like: Buffer) -> Buffer:
     return Buffer(like.dtype, like.elements, ARENA)
-

@@ -40,12 +40,13 @@ from graphc.schedule.concat import Parts, place_pieces
 from graphc.schedule.contract import product_op
 from graphc.schedule.control import control_step
 from graphc.schedule.group import Group, Grouping, Step, in_inner_loop
-from graphc.schedule.lower import GroupLowering, anchor_demands
+from graphc.schedule.lower import GroupLowering
+from graphc.schedule.narrow import narrowed
 from graphc.schedule.order import Ordering
 from graphc.schedule.own_kernel import OWN_KERNELS
 from graphc.schedule.padding import join_padding
-from graphc.schedule.narrow import narrowed
 from graphc.schedule.reuse import reuse_memory
+from graphc.schedule.runs import anchor_demands
 from graphc.schedule.scatter import base_buffer
 from graphc.schedule.schedule import (
     Control,

@@ -29,15 +29,13 @@ from graphc.loops.ir import (
 )
 from graphc.loops.tidy import tidy
 from graphc.ops.reduction import ReductionOp
-from graphc.ops.source import ramp_op
 from graphc.schedule import buffer as buffers
 from graphc.schedule.addressing import Scope
-from graphc.schedule.analysis import Anchors, Demand, is_free
+from graphc.schedule.analysis import Anchors, is_free
 from graphc.schedule.arguments import short_loops
 from graphc.schedule.buffer import View
 from graphc.schedule.group import (
     Group,
-    demands_in,
     in_inner_loop,
     inner_variables,
     kept_variables,
@@ -45,10 +43,8 @@ from graphc.schedule.group import (
     row_variables,
     value_indices,
 )
-from graphc.schedule.index import Added, Affine, Computed, Padded, Scaled, row_major_strides
+from graphc.schedule.runs import Memory, Run, Runs
 from graphc.schedule.values import Values
-
-Memory = Callable[[Node], View | None]
 
 
 @dataclass(frozen=True)
@@ -65,19 +61,6 @@ class Lowered:
     least: int = 1  # a chunk has a multiple of so many rows, where it has not all
 
 
-@dataclass(frozen=True)
-class Run:
-    """Adjacent axes walked as one: the loop variable, and the number of indices."""
-
-    name: str
-    extent: Dim
-
-
-def anchor_demands(anchors: Anchors, group: Group, node: Node) -> list[Demand]:
-    """What computing one anchor of a group takes, with places in the group's loop variables."""
-    return demands_in(anchors, group.structure, node)
-
-
 class GroupLowering:
     """Builds the kernel of one group. `memory(node)` is the view of a stored node, wherever it was
     computed."""
@@ -87,9 +70,10 @@ class GroupLowering:
         self.structure = group.structure
         self.finished: set[Node] = set()  # anchors whose buffers hold the current row
         merged: dict[str, tuple[str, Dim] | None] = {}
-        self.rows = self._runs(row_variables(self.structure), self.structure.rows, merged)
-        self.inner = self._runs(inner_variables(self.structure), self.structure.inner, merged)
-        self.kept = self._runs(kept_variables(self.structure), self.structure.kept, merged)
+        runs = Runs(group, anchors, memory, merged)
+        self.rows = runs.of(row_variables(self.structure), self.structure.rows)
+        self.inner = runs.of(inner_variables(self.structure), self.structure.inner)
+        self.kept = runs.of(kept_variables(self.structure), self.structure.kept)
         self.values = Values(self._view, merged)
         self.values.row_names = set(row_variables(self.structure))
         loops = [*self.rows[1:], *self.inner, *self.kept]
@@ -106,61 +90,6 @@ class GroupLowering:
         if self.anchors.inlined(node) or is_free(node):
             return None
         return self.memory(node)
-
-    # ---- merging adjacent axes into one loop
-
-    def _runs(
-        self, names: list[str], dims: tuple[Dim, ...], merged: dict[str, tuple[str, Dim] | None]
-    ) -> list[Run]:
-        coefficients = self._coefficients(names, dims)
-        runs: list[Run] = []
-        start = 0
-        for position in range(len(names)):
-            last = position + 1 == len(names)
-            if last or not self._joins(
-                names[position], names[position + 1], dims[position + 1], coefficients
-            ):
-                for name in names[start:position]:
-                    merged[name] = None
-                merged[names[position]] = (names[position], 1)
-                runs.append(Run(names[position], product(dims[start : position + 1])))
-                start = position + 1
-        return runs
-
-    def _joins(
-        self, first: str, second: str, extent: Dim, coefficients: list[dict[str, Dim]] | None
-    ) -> bool:
-        if coefficients is None:
-            return False
-        return all(c.get(first, 0) == c.get(second, 0) * extent for c in coefficients)
-
-    def _coefficients(self, names: list[str], dims: tuple[Dim, ...]) -> list[dict[str, Dim]] | None:
-        """For each memory access the flat stride of each loop variable; None if an index stands
-        alone."""
-        if len(names) < 2:
-            return []
-        found: list[dict[str, Dim]] = []
-        for anchor in self.group.anchors:
-            at = value_indices(self.structure, anchor)
-            found.append(_flat_terms(at, row_major_strides(anchor.shape)))
-            for node, indices in anchor_demands(self.anchors, self.group, anchor):
-                terms = self._access(node, indices)
-                if terms is None:
-                    return None
-                found.append(terms)
-        return found
-
-    def _access(self, node: Node, indices: Any) -> dict[str, Dim] | None:
-        if any(isinstance(index, Computed | Padded | Scaled | Added) for index in indices):
-            return None
-        if node.op is ramp_op:
-            return None if indices[node.attrs["axis"]].variables else {}
-        if node.op.kind == "random" and not node.inputs:
-            return _flat_terms(indices, row_major_strides(node.shape))
-        if self.anchors.inlined(node) or is_free(node):
-            return {}
-        view = self.memory(node)
-        return _flat_terms(indices, view.strides) if view is not None else {}
 
     # ---- the nest
 
@@ -340,15 +269,6 @@ class GroupLowering:
         computed = [self.values.compute(a, root_indices(self.structure, a)) for a in anchors]
         for anchor, value in zip(anchors, computed, strict=True):
             self._store(scope, anchor, value)
-
-
-def _flat_terms(indices: Any, strides: tuple[Dim, ...]) -> dict[str, Dim]:
-    total: dict[str, Dim] = {}
-    for index, stride in zip(indices, strides, strict=True):
-        if isinstance(index, Affine):
-            for name, coefficient in index.terms:
-                total[name] = total.get(name, 0) + coefficient * stride
-    return total
 
 
 def _identity(op: ReductionOp, dtype: str) -> Constant:

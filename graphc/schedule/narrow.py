@@ -16,7 +16,7 @@ from graphc.ir.node import Node
 from graphc.schedule.analysis import EXPENSIVE, Anchors, find_anchors, is_free
 from graphc.schedule.group import Group, Grouping, Step
 from graphc.schedule.index import Indices
-from graphc.schedule.lower import anchor_demands
+from graphc.schedule.runs import anchor_demands
 
 # Storing a value changes the groups, which may then share other values.
 _ROUNDS = 12

@@ -15,7 +15,7 @@ from graphc.schedule.analysis import Anchors
 from graphc.schedule.contract import product_op
 from graphc.schedule.group import Group, Grouping, Step, in_inner_loop, value_indices
 from graphc.schedule.index import Computed
-from graphc.schedule.lower import anchor_demands
+from graphc.schedule.runs import anchor_demands
 from graphc.schedule.scatter import known_places
 
 

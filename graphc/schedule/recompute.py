@@ -12,7 +12,7 @@ partitioner of functorch).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from graphc.errors import MemoryBudgetError
@@ -23,7 +23,7 @@ from graphc.schedule.again import Repeated, repeat
 from graphc.schedule.buffer import ARENA, CARRIED
 from graphc.schedule.build import schedule as build_schedule
 from graphc.schedule.memory import bytes_of, lives, plan
-from graphc.schedule.schedule import Control, Copy, KernelCall, Product, Schedule, ScheduledStep
+from graphc.schedule.schedule import Copy, KernelCall, Product, Schedule, ScheduledStep
 from graphc.schedule.timeline import Steps, Timeline, Value, best_order, may_fail
 
 # How many operations a kernel may have, in turn: None leaves the kernels as they are.
@@ -185,11 +185,7 @@ class _Turn:
         kept = self._passing(choice.segments)
         blocked: set[int] = set()
         for _ in range(_TRIALS):
-
-            def allowed(at: int) -> bool:
-                until = choice.cheap_until if self._cheap(at) else choice.all_until
-                return at <= max(until, choice.all_until) and at not in blocked
-
+            allowed = self._allowed(choice) - blocked
             dropped = dropped_values(self.timeline, self.needed, kept, allowed)
             if not dropped:
                 return None
@@ -199,8 +195,16 @@ class _Turn:
             blocked |= result
         return None
 
-    def _cheap(self, at: int) -> bool:
-        return isinstance(self.timeline.steps[at], KernelCall | Copy)
+    def _allowed(self, choice: _Choice) -> set[int]:
+        """The steps that may be run again: those that change no state and cannot fail."""
+        found: set[int] = set()
+        for at, step in enumerate(self.timeline.steps[: self.at + 1]):
+            cheap = isinstance(step, KernelCall | Copy)
+            if at <= max(choice.all_until, choice.cheap_until if cheap else -1):
+                carried = any(buffer.home == CARRIED for buffer in step.writes)
+                if not (carried or may_fail(step)):
+                    found.add(at)
+        return found
 
     def _made(self) -> list[Value]:
         """The values in the arena made up to the turn."""
@@ -256,11 +260,11 @@ def dropped_values(
     timeline: Timeline,
     needed: Collection[Value],
     kept: Collection[Value],
-    allowed: Callable[[int], bool],
+    allowed: Collection[int],
 ) -> set[Value]:
     """The values that are computed again, by a minimum cut: `needed` ones are kept or made from
-    what is kept, those in `kept` cost nothing more, and `allowed` tells which steps may be run
-    again.
+    what is kept, those in `kept` cost nothing more, and those in `allowed` are the steps that
+    may be run again.
 
     Of several cuts with the same bytes it is the one with the least to compute.
     """
@@ -276,7 +280,7 @@ def dropped_values(
         capacity = 0 if value in kept else timeline.bytes(value.buffer)
         graph.add_edge((value, False), (value, True), capacity=capacity)
         at = timeline.maker[value]
-        if value in kept or not allowed(at) or not _repeatable(timeline, at):
+        if value in kept or at not in allowed:
             graph.add_edge("at hand", (value, False))
             continue
         for source in timeline.uses[at].takes:
@@ -287,13 +291,6 @@ def dropped_values(
                     stack.append(source)
     _, (_, late) = networkx.minimum_cut(graph, "at hand", "needed")
     return {value for value in seen if (value, False) in late}
-
-
-def _repeatable(timeline: Timeline, at: int) -> bool:
-    """Whether a step may be run twice: it changes no state, and cannot fail."""
-    step = timeline.steps[at]
-    carried = any(buffer.home == CARRIED for buffer in step.writes)
-    return not (carried or isinstance(step, Control) or may_fail(step))
 
 
 def _cost(made: Repeated, sizes: Mapping[str, int]) -> int:

@@ -7,8 +7,8 @@ from graphc.ops.indices import ScatterOp
 from graphc.schedule.analysis import Anchors
 from graphc.schedule.buffer import ARENA, OUTPUT, Buffer
 from graphc.schedule.group import Group, Grouping, Step
-from graphc.schedule.lower import anchor_demands
 from graphc.schedule.order import reads_only_in_place
+from graphc.schedule.runs import anchor_demands
 
 
 def reuse_memory(

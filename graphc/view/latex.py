@@ -76,8 +76,9 @@ def _texts(arranged: Arrangement, writer: Writer) -> dict[Node, str]:
         if node in lines:
             phrase = writer.complete(node, phrases[node]) if lines[node] else phrases[node]
             part = render(phrase, writer.style)
-            # A condition after the sign of an equation needs brackets.
-            texts[node] = writer.style.at_least(SUM, part) if name is not None else part[0]
+            # A comparison after the sign of an equation needs brackets.
+            compares = name is not None and getattr(node.op, "types", "") == "comparison"
+            texts[node] = writer.style.at_least(SUM, part) if compares else part[0]
             if name is not None:
                 phrases[node] = writer.named(phrase, name)
     return texts

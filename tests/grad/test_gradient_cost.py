@@ -3,6 +3,7 @@ depths and batches."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -16,7 +17,10 @@ from graphc.ops.source import input_op
 
 
 def operations(outputs: Sequence[Node]) -> int:
-    """After expansion and simplification: 2 m n k for a product, one for each element of an elementwise result or of what is summed."""
+    """2 m n k for a product, one for each element of an elementwise result or of what is summed.
+
+    The graph is the one that is scheduled: expanded and simplified.
+    """
     inputs = [node for node in topological(outputs) if node.op is input_op]
     total = 0
     for node in gx.compile(inputs, list(outputs), stop="simplify").nodes:
@@ -34,7 +38,7 @@ def network(widths: Sequence[int], batch: int) -> tuple[Node, Node, list[Node]]:
     """A network of tanh layers with a squared error: its input, its loss, its parameters."""
     x, t = gx.input("x", (batch, widths[0])), gx.input("t", (batch, widths[-1]))
     hidden, parameters = x, []
-    for place, (before, after) in enumerate(zip(widths, widths[1:], strict=False)):
+    for place, (before, after) in enumerate(itertools.pairwise(widths)):
         w = gx.param(f"W{place}", np.zeros((before, after), np.float32))
         b = gx.param(f"b{place}", np.zeros(after, np.float32))
         parameters += [w, b]

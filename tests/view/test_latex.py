@@ -13,8 +13,11 @@ import graphc as gx
 from graphc.errors import ArgumentError
 from graphc.ir.dim import named_size
 from graphc.ir.node import Node
+from graphc.ir.op import REGISTRY
+from graphc.ops.elementwise import ElementwiseOp
 from graphc.view.latex import latex, repr_latex
 from graphc.view.symbol import latex_dim, latex_escape, latex_symbol
+from tests.op_cases.registry import CASES
 
 a, b = gx.input("a"), gx.input("b")
 v, M = gx.input("v", (3,)), gx.input("M", (3, 3))
@@ -38,7 +41,10 @@ X = gx.input("X", ("n", 3))
         (gx.sigmoid(a), r"\sigma\left(a\right)"),
         (M @ v, r"M \, v"),
         (M.T @ v, r"M^{\top} \, v"),
-        (v @ M, r"v^{\top} \, M"),
+        (v @ M, r"M^{\top} \, v"),
+        (v @ M @ v, r"v^{\top} \, M \, v"),
+        (M.T.T @ v, r"M \, v"),
+        ((M @ M).T @ v, r"\left(M \, M\right)^{\top} \, v"),
         (v @ v, r"v^{\top} \, v"),
         (M * M, r"M \odot M"),
         (a * M, r"a \, M"),
@@ -51,7 +57,24 @@ X = gx.input("X", ("n", 3))
             1 + gx.where(a < b, a, b),
             r"1 + \left(\begin{cases} a & a < b \\ b & \text{else} \end{cases}\right)",
         ),
-        (gx.sum(M, axis=0), r"\sum_{\text{axis 0}}\left(M\right)"),
+        (gx.sum(M, axis=0), r"\sum_{i} M_{i, :}"),
+        (gx.sum(M, axis=1, keepdims=True), r"\sum_{j} M_{:, j}"),
+        (gx.sum(v), r"\sum_{i} v_{i}"),
+        (gx.sum(v * v), r"\sum_{i} \left(v \odot v\right)_{i}"),
+        (gx.sum(gx.exp(M) * M), r"\sum_{i, j} \left(\exp\left(M\right) \odot M\right)_{i j}"),
+        (gx.sum(gx.input("W1", (3,))), r"\sum_{i} \left(W_{1}\right)_{i}"),
+        (gx.prod(v), r"\prod_{i} v_{i}"),
+        (a + gx.sum(v) * 2, r"a + 2 \, \sum_{i} v_{i}"),
+        (a * a, "a^{2}"),
+        ((a + b) * (a + b), r"\left(a + b\right)^{2}"),
+        (v + v, r"2 \, v"),
+        (v - v, "v - v"),
+        (a / b / b, r"\frac{a}{b^{2}}"),
+        (v[:, None] * v, r"v \, v^{\top}"),
+        (v * gx.input("w", (4,))[:, None], r"w \, v^{\top}"),
+        (gx.input("w", (4,))[:, None] - v, r"w - v^{\top}"),
+        (M[:, None] - M[None], r"{M}_{\left[:, \text{new}\right]} - M"),
+        (gx.equal(gx.eye(3), M), r"\left[j = i\right] = M"),
         (gx.mean(v), r"\operatorname{mean}\left(v\right)"),
         (gx.zeros_like(M), r"\mathbf{0}_{3 \times 3}"),
         (a * 1e-7, r"10^{-7} \, a"),
@@ -75,6 +98,125 @@ def test_a_derivative() -> None:
     assert latex({"dw": gx.grad(cost, w)}) == (
         r"\mathrm{d}w = \frac{1}{n} \, X^{\top} \, \left(\sigma\left(X \, w\right) - t\right)"
     )
+
+
+Q, u, y = gx.input("Q", (3, 3)), gx.input("u", (3,)), gx.input("y", ("n",))
+p, T = gx.input("p", (3,)), gx.input("T", ("n", 3))
+lam = gx.input("lambda")
+# What is differentiated, by what, and what a lecturer writes.
+DERIVATIVES = [
+    (v @ Q @ v, v, r"Q^{\top} \, v + Q \, v"),
+    (v @ Q @ v, Q, r"v \, v^{\top}"),
+    (v @ Q @ u, v, r"Q \, u"),
+    (v @ Q @ u, u, r"Q^{\top} \, v"),
+    (v @ v, v, r"2 \, v"),
+    (gx.sum(gx.square(X @ v - y)), v, r"2 \, X^{\top} \, \left(X \, v - y\right)"),
+    (
+        gx.sum(gx.square(X @ v - y)) + lam * gx.sum(gx.square(v)),
+        v,
+        r"2 \, \lambda \, v + 2 \, X^{\top} \, \left(X \, v - y\right)",
+    ),
+    (gx.sum(T * (X @ Q)), Q, r"X^{\top} \, T"),
+    (gx.sum(T * (X @ Q)), X, r"T \, Q^{\top}"),
+    (gx.sum(gx.square(M)), M, r"2 \, M"),
+    (gx.logsumexp(v), v, r"\exp\left(v - \operatorname{logsumexp}\left(v\right)\right)"),
+    (
+        gx.sum(gx.softmax(v) * u),
+        v,
+        r"\operatorname{softmax}\left(v\right) \odot \left(u - \sum_{i} \left(u \odot "
+        r"\operatorname{softmax}\left(v\right)\right)_{i}\right)",
+    ),
+    (
+        gx.mean(gx.softmax_cross_entropy(X @ Q, gx.input("t", ("n",), "int32"))),
+        Q,
+        r"\frac{1}{n} \, X^{\top} \, \left(\operatorname{softmax}\left(X \, Q\right) - "
+        r"\operatorname{onehot}\left(t\right)\right)",
+    ),
+    (gx.var(v), v, r"\frac{2}{3} \, \left(v - \operatorname{mean}\left(v\right)\right)"),
+    (gx.sum(gx.solve(Q, v) * u), v, r"\left(Q^{\top}\right)^{-1} \, u"),
+    (gx.sum(gx.log(v)), v, r"\frac{1}{v}"),
+    (a**3, a, r"3 \, a^{2}"),
+    (a**2.5, a, r"2.5 \, a^{1.5}"),
+    (gx.tanh(a), a, r"1 - \tanh\left(a\right)^{2}"),
+    (
+        gx.grad(gx.tanh(a), a),
+        a,
+        r"-2 \, \tanh\left(a\right) \, \left(1 - \tanh\left(a\right)^{2}\right)",
+    ),
+    (
+        gx.sum(gx.relu(X @ v)),
+        v,
+        r"X^{\top} \, \left[\operatorname{relu}\left(X \, v\right) > 0\right]",
+    ),
+    (gx.sum(gx.cumsum(v) * u), v, r"\operatorname{cumsum}_{\text{reverse}}\left(u\right)"),
+    (a / (b * b), a, r"\frac{1}{b^{2}}"),
+]
+
+
+@pytest.mark.parametrize(("cost", "by", "text"), DERIVATIVES, ids=[d[2] for d in DERIVATIVES])
+def test_derivatives_as_a_lecturer_writes_them(cost: Node, by: Node, text: str) -> None:
+    """No factors of ones, no transpose of a transpose, vectors as columns, sums with an index."""
+    assert latex(gx.grad(cost, by)) == text
+
+
+def test_a_hessian_product() -> None:
+    """Forward over reverse, and reverse over reverse, both sides of the matrix."""
+    assert latex(gx.hvp(v @ Q @ v, v, u)) == r"Q^{\top} \, u + Q \, u"
+
+
+def test_a_comparison_in_an_equation_has_brackets() -> None:
+    """x = y = z would be read as a chain."""
+    texts = latex({"same": gx.equal(a, b), "more": a + b})
+    assert r"\mathrm{same} &= \left(a = b\right)" in texts
+    assert latex(gx.equal(a, b)) == "a = b"
+
+
+# matplotlib knows no environments of several lines.
+SEVERAL_LINES = r"\begin"
+ELEMENTWISE = [
+    name
+    for name, op in sorted(REGISTRY.items())
+    if op.kind == "elementwise" and name in CASES and name not in ("cast", "copy")
+]
+
+
+def parse(text: str) -> None:
+    """Raise unless matplotlib's mathematics takes a text."""
+    mathtext = pytest.importorskip("matplotlib.mathtext")
+    mathtext.MathTextParser("path").parse(f"${text}$")
+
+
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_every_elementwise_operation_is_valid_latex(name: str) -> None:
+    """Its notation, alone and in a product, a power and a fraction, as matplotlib reads it."""
+    op, case = REGISTRY[name], CASES[name]
+    assert isinstance(op, ElementwiseOp)
+    flags = op.types in ("logical", "select")
+    whole = op.types == "integer"
+    inputs = [
+        gx.input(
+            f"x{i}",
+            (),
+            "int32"
+            if whole
+            else "bool"
+            if flags and (i == 0 or len(case.shapes) == op.arity)
+            else "float64",
+        )
+        for i in range(op.arity)
+    ]
+    node = op(*inputs)
+    for made in (node, node.astype("float64") * inputs[-1], node.astype("float64") ** 2):
+        text = latex(made)
+        assert text.count("{") == text.count("}")
+        if SEVERAL_LINES not in text:
+            parse(text)
+
+
+@pytest.mark.parametrize("text", [d[2] for d in DERIVATIVES])
+def test_derivatives_are_valid_latex(text: str) -> None:
+    """As matplotlib reads them."""
+    parse(text)
 
 
 def test_long_graphs_are_aligned_equations() -> None:
