@@ -63,9 +63,10 @@ _LATER_METHODS = {
 __all__ = [
     "Function", "Graph", "Node", "accuracy", "backprop_table", "check_gradients", "compile",
     "elementwise",
-    "evaluate", "from_sympy", "gauss_newton_product", "grad", "hessian", "hvp", "inference", "jacobian", "jvp",
-    "lambdify", "latex", "nn", "numpy_operation", "parse", "set_default_float", "show", "simplify", "to_dot", "to_networkx",
-    "to_sympy", "to_text", "train", "value_and_grad", "vjp", "vmap", "why", *_operations,
+    "evaluate", "from_sympy", "gauss_newton_product", "grad", "hessian", "hvp", "inference",
+    "jacobian", "jvp", "lambdify", "latex", "nn", "numpy_operation", "parse", "set_default_float",
+    "show", "simplify", "to_dot", "to_networkx", "to_sympy", "to_text", "train", "value_and_grad",
+    "vjp", "vmap", "why", *_operations,
 ]  # fmt: skip
 
 

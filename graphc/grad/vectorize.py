@@ -238,7 +238,7 @@ def vmap(
     >>> from graphc.ops import sum
     >>> x, w = input("x", ("n", 3)), input("w", (3,))
     >>> vmap(lambda row: grad(sum(row * w) ** 2, w))(x)
-    <broadcast_to: float32 (n, 3)>
+    <multiply: float32 (n, 3)>
     """
     if not callable(fn):
         raise ArgumentError(f"vmap: expected a function of nodes, got {type(fn).__name__}")

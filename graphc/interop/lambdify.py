@@ -91,7 +91,8 @@ class Lambdified:
             )
         flat = arguments if self._flat else _values_of(self._arguments, arguments)
         if flat and _NUMBERS.issuperset(map(type, flat)):
-            packed, shape = np.array(flat, np.float64)[:, None], ()
+            shape: tuple[int, ...] = ()
+            packed = np.array(flat, np.float64)[:, None]
         else:
             packed, shape = _packed(flat)
         rows = self.function(packed)

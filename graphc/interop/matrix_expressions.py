@@ -10,6 +10,7 @@ from graphc.errors import ArgumentError, CompileError
 from graphc.ir.dim import Dim, named_size
 from graphc.ir.node import Node
 from graphc.ops.expression import Conversion, Handler, class_name
+from graphc.ops.matrix_functions import matrix_power
 
 
 def as_size(size: Any) -> Dim:
@@ -69,25 +70,7 @@ def _power(conversion: Conversion, expression: Any, _: list[Any]) -> Any:
     base, exponent = expression.args
     if not exponent.is_Integer:
         raise CompileError(f"from_sympy: expected a whole power of a matrix, got {expression}")
-    node = _matrix(conversion, base)
-    if exponent < 0:
-        node = ops.solve(node, _identity_of(node))
-    power = abs(int(exponent))
-    return reduce(ops.matmul, [node] * power) if power else _identity_of(node)
-
-
-def _identity_of(node: Node) -> Node:
-    return ops.eye(node.shape[0], dtype=node.dtype)
-
-
-def _inverse(conversion: Conversion, expression: Any, _: list[Any]) -> Any:
-    node = _matrix(conversion, expression.arg)
-    return ops.solve(node, _identity_of(node))
-
-
-def _determinant(conversion: Conversion, expression: Any, _: list[Any]) -> Any:
-    sign, logarithm = ops.slogdet(_matrix(conversion, expression.arg))
-    return ops.multiply(sign, ops.exp(logarithm))
+    return matrix_power(_matrix(conversion, base), int(exponent))
 
 
 def _hadamard_product(conversion: Conversion, expression: Any, _: list[Any]) -> Any:
@@ -156,8 +139,8 @@ MATRIX_HANDLERS: dict[str, Handler] = {
     "MatMul": _product,
     "MatAdd": _sum,
     "MatPow": _power,
-    "Inverse": _inverse,
-    "Determinant": _determinant,
+    "Inverse": lambda c, e, _: ops.inv(_matrix(c, e.arg)),
+    "Determinant": lambda c, e, _: ops.det(_matrix(c, e.arg)),
     "HadamardProduct": _hadamard_product,
     "HadamardPower": _hadamard_power,
     "MatrixElement": _element,

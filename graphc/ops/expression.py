@@ -81,7 +81,7 @@ class Conversion:
         result = self.value(expression)
         if not isinstance(result, Node):
             return self.lift(result)
-        return result if keep else OPERATORS["as_dtype"](result, self.dtype)  # type: ignore[no-any-return]
+        return result if keep else OPERATORS["as_dtype"](result, self.dtype)
 
     def lift(self, value: Any) -> Node:
         """A Python number or truth value as a constant."""

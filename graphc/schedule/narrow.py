@@ -5,6 +5,8 @@ again in parts, but no bit of a result may change. A product is added without ro
 where nothing else takes it, and a sum is added up in an order that depends on its loop. So kernels
 with a reduction stay whole, and what several parts take is stored: several took it before too.
 What several kernels computed each for itself may be stored only if it is no product that is added.
+And of two products that are added to each other a compiler may round either one first: kernels with
+such a sum stay as they are.
 """
 
 from __future__ import annotations
@@ -32,6 +34,8 @@ def narrowed(
 ) -> tuple[Anchors, Grouping] | None:
     """Anchors and groups with at most `most` operations in a map kernel; None where bits of a
     result might change."""
+    if any(_adds_products(graph, anchors, node) for node in graph.nodes):
+        return None
     home = _Home(graph, grouping, anchors)
     extra = set(anchors.stored)
     for _ in range(_ROUNDS):
@@ -85,6 +89,19 @@ class _Home:
             return True
         users = self.graph.consumers(node)
         return all(user.op.name in _NO_SUMS for user in users)
+
+
+def _adds_products(graph: Graph, anchors: Anchors, node: Node) -> bool:
+    """Whether a node adds two values that may both be products nobody else takes."""
+    if node.op.name not in ("add", "subtract") or not node.dtype.is_float:
+        return False
+    return all(
+        anchors.inlined(source)
+        and not is_free(source)
+        and source.op.name not in _NO_PRODUCTS
+        and len(graph.consumers(source)) == 1
+        for source in node.inputs
+    )
 
 
 def _inlined(grouping: Grouping, anchors: Anchors) -> list[tuple[Group, Node, Node, Indices]]:

@@ -60,7 +60,8 @@ class ArrayComposition(Composition):
             left = exact(left, node.inputs[0].shape, self.style)
         if not column:
             right = exact(right, node.inputs[1].shape, self.style)
-        core, turned = self._product(left, right, row), ()
+        turned: tuple[Part, ...] = ()
+        core = self._product(left, right, row)
         if row and not column and self.style.columns:  # as a column: M^T v, and v^T M turned
             core, turned = self._product(_turned(right, self.style), left, False), (core,)
         if row or column:

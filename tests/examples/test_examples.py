@@ -116,6 +116,23 @@ def test_xor(run: Any) -> None:
     assert found["learned"] == pytest.approx([0, 1, 1, 0], abs=0.02)
 
 
+def test_sympy_to_native(run: Any) -> None:
+    """The motion is that of a double pendulum, its Jacobian that of differences."""
+    found = run("sympy_to_native")
+    state = np.array([0.3, -0.2, 0.5, 0.1])
+    a, b, p, q = state
+    # The accelerations of two equal rods and masses, from a textbook's linear system.
+    mass = np.array([[2, np.cos(a - b)], [np.cos(a - b), 1]])
+    force = -np.sin(a - b) * np.array([q**2, -(p**2)]) - 9.81 * np.array([2 * np.sin(a), np.sin(b)])
+    values, jacobian = found["slope"](tuple(state))
+    assert values[:, 0] == pytest.approx([p, q, *np.linalg.solve(mass, force)])
+    for i, shift in enumerate(1e-6 * np.eye(4)):
+        above, below = (found["slope"](tuple(state + s))[0] for s in (shift, -shift))
+        assert jacobian[:, i] == pytest.approx((above - below)[:, 0] / 2e-6, abs=1e-6)
+    assert found["drift"] < 1e-2
+    assert "back in SymPy: (-2*x*sin(x) + cos(x))*exp(-x**2)" in found.text
+
+
 def test_logistic_regression(run: Any) -> None:
     """The gradient as a lecturer writes it; its value; and a boundary between the clouds."""
     found = run("logistic_regression")

@@ -9,6 +9,7 @@ import pytest
 
 import graphc as gx
 from graphc.ir.node import Node
+from graphc.ir.traverse import substitute
 from tests.grad.random_bodies import Model, random_model, weighted
 
 
@@ -52,3 +53,42 @@ def test_a_loop_is_its_steps(seed: int) -> None:
 def test_many_loops_are_their_steps(seed: int) -> None:
     """The same for many more, on both targets."""
     check(seed, ("python", "cpu"))
+
+
+def check_batch(seed: int, count: int = 3) -> None:
+    """A batch of loops, some of whose inputs are shared, against each of them alone."""
+    model = random_model(seed)
+    random = np.random.default_rng(seed)
+    loss = weighted(model.looped, seed)
+    outputs = [*model.looped, loss, *gx.grad(loss, model.inputs, disconnected="zero")]
+    shared = [place > 0 and random.integers(4) == 0 for place in range(len(model.inputs))]
+    inputs, values = [], []
+    for node, value, alone in zip(model.inputs, model.values, shared, strict=True):
+        many = gx.input(node.name, (count, *node.shape), "float64")
+        inputs.append(node if alone else many)
+        values.append(value if alone else random.standard_normal((count, *value.shape)))
+
+    def each(*arguments: Node) -> tuple[Node, ...]:
+        return tuple(substitute(outputs, dict(zip(model.inputs, arguments, strict=True))))
+
+    batched = gx.vmap(each, in_axes=[None if alone else 0 for alone in shared])(*inputs)
+    feed = dict(zip(inputs, values, strict=True))
+    found = gx.evaluate(list(batched), feed)
+    check_close(gx.compile(inputs, list(batched))(*values), found)
+    for i in range(count):
+        pairs = zip(model.inputs, values, shared, strict=True)
+        one = {node: value if alone else value[i] for node, value, alone in pairs}
+        check_close([value[i] for value in found], gx.evaluate(outputs, one))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_batch_of_loops_is_each_of_them(seed: int) -> None:
+    """Protects vmap over random bodies and their gradients."""
+    check_batch(seed)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("seed", range(100, 200))
+def test_many_batches_are_each_of_them(seed: int) -> None:
+    """The same for many more."""
+    check_batch(seed)

@@ -11,7 +11,7 @@ from graphc.ir.dtype import float32
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.schedule.again import Repeated, repeat
-from graphc.schedule.buffer import ARENA, OUTPUT, Buffer
+from graphc.schedule.buffer import ARENA, CARRIED, OUTPUT, Buffer
 from graphc.schedule.build import schedule
 from graphc.schedule.memory import lives, plan
 from graphc.schedule.recompute import Budget, dropped_values, fit
@@ -112,7 +112,7 @@ def test_the_cut_keeps_the_narrowest_values() -> None:
     timeline = Timeline(steps, {})
     needed = [Value(first, 1), Value(second, 1)]
     assert dropped_values(timeline, needed, (), {1, 2}) == set(needed)
-    assert dropped_values(timeline, needed, (), {2}) == {Value(second, 1)} or True
+    assert dropped_values(timeline, needed, {Value(narrow, 1)}, {2}) == {Value(second, 1)}
     assert dropped_values(timeline, needed, (), ()) == set()
     # From what is at hand anyway the narrow one is made again too.
     assert dropped_values(timeline, needed, (), {0, 1, 2}) == {*needed, Value(narrow, 1)}
@@ -137,18 +137,13 @@ def test_a_kept_value_is_copied_before_it_is_written_over() -> None:
 
 def test_a_step_that_reads_a_changed_state_is_not_run_again() -> None:
     """The state is not what it was: the position of the step comes back."""
-    x = gx.input("x", ("n", 8))
-    state = gx.state("s", np.zeros((8, 8), np.float32))
-    y = gx.tanh(x @ state)
-    made = gx.compile(
-        x, gx.sum(y @ gx.exp(state)), updates={state: state * 2}, target="python", stop="schedule"
-    )
-    timeline = Timeline(made.steps, {"n": 4})
-    last = len(made.steps) - 1
-    products = [v for v, at in timeline.maker.items() if isinstance(made.steps[at], Product)]
-    timeline = Timeline((*made.steps, Copy(products[0].buffer, temporary(OUTPUT))), {"n": 4})
-    stuck = repeat(timeline, last, {products[0]}, ())
-    assert stuck == {timeline.maker[products[0]]}
+    state, x, made = temporary(CARRIED), temporary(OUTPUT), temporary()
+    read, change, late = Copy(state, made), Copy(x, state), Copy(made, temporary(OUTPUT))
+    dropped = {Value(made, 1)}
+    assert repeat(Timeline((read, change, late), {}), 1, dropped, ()) == {0}
+    unchanged = repeat(Timeline((read, late, change), {}), 0, dropped, ())
+    assert isinstance(unchanged, Repeated)
+    assert len(unchanged.again) == 1
 
 
 def test_orders_keep_what_depends_on_each_other() -> None:
@@ -164,20 +159,29 @@ def test_orders_keep_what_depends_on_each_other() -> None:
 
 
 def test_kernels_are_divided_where_no_bit_changes() -> None:
-    """Smaller kernels give the bits of large ones: products that are added, values taken twice."""
+    """Smaller kernels give the bits of large ones, and need less memory to be run again."""
     x = gx.input("x", (500,))
     y: Node = x
-    for number in range(40):
-        y = gx.sin(y) * 1.3 + gx.exp(-(x * number) ** 2) * y
+    for number in range(44):
+        y = gx.tanh(y) * 1.3 + 0.1 * number
     outputs = [gx.grad(gx.sum(y), x), y]
-    graph = gx.compile(x, outputs, stop="split")
-    assert len(schedule(graph, 24).steps) > 2 * len(schedule(graph).steps)
     plain = gx.compile(x, outputs)
     with pytest.raises(MemoryBudgetError) as caught:
         gx.compile(x, outputs, memory_budget=1)
     least = int(str(caught.value).split("at least ")[1].split(" ")[0].replace(",", ""))
     small = gx.compile(x, outputs, memory_budget=least)
     assert len(small.kernels) > len(plain.kernels)
+    assert plain.memory.peak_bytes > 2 * least
     feed = np.random.default_rng(0).standard_normal(500).astype(np.float32)
     for first, second in zip(plain(feed), small(feed), strict=True):
         np.testing.assert_array_equal(first, second)
+
+
+def test_a_sum_of_products_keeps_its_kernel() -> None:
+    """Either product may be rounded first, which depends on the kernel around them."""
+    x = gx.input("x", (500,))
+    y: Node = x
+    for number in range(60):
+        y = gx.sin(y) * 1.3 + x * gx.tanh(y * number)
+    graph = gx.compile(x, [gx.grad(gx.sum(y), x), y], stop="split")
+    assert len(schedule(graph, 24).steps) == len(schedule(graph).steps)
