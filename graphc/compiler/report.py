@@ -14,7 +14,7 @@ import numpy as np
 from graphc.errors import ExecutionError
 from graphc.ir.dim import Dim
 from graphc.ir.dim import evaluate as evaluate_dim
-from graphc.ir.shape import shape_text
+from graphc.ir.shape import TupleType, shape_text
 from graphc.ir.site import Site
 from graphc.loops.ir import Apply, Expression, Loop, Statement
 from graphc.loops.tidy import expressions, parts
@@ -198,6 +198,9 @@ def _control_text(step: Control) -> str:
 
 
 def _named(node: Any) -> str:
+    if isinstance(node.type, TupleType):
+        length = node.attrs.get("length")
+        return node.op.name if length is None else f"{node.op.name}, {length} times"
     return f"{node.op.name} {node.type.shape}" if node.type.shape else node.op.name
 
 

@@ -7,6 +7,7 @@ outside. Random draws inside become sequences drawn outside, so every step has i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -213,7 +214,7 @@ def scan(
     xs: Any = None,
     length: Any = None,
     reverse: bool = False,
-    checkpoint: int | None = None,
+    checkpoint: int | str | None = None,
 ) -> tuple[Any, Any]:
     """Run `fn(carry, x) -> (carry, y)` over a sequence; gives (the last carry, all y stacked).
 
@@ -222,10 +223,11 @@ def scan(
     elements along the first axis are the `x` of the steps; None where there is none, and then
     `length` says how many steps; `reverse`, from the last element to the first (the stacked
     results are in the order of the sequence); `checkpoint`, the number of steps between carries
-    that reverse mode stores: it does the steps between them again, which takes about as long as
-    the loop and needs memory for length / checkpoint + checkpoint steps instead of all of them
-    (Griewank 1992). `fn` is called with placeholders, once, or again where a carry that starts as a
-    Python number comes out of another dtype, which it then has from the start.
+    that reverse mode stores, or "sqrt" for the square root of a fixed length: it does the steps
+    between them again, which takes about as long as the loop and needs memory for length /
+    checkpoint + checkpoint steps instead of all of them (Griewank 1992). `fn` is called with
+    placeholders, once, or again where a carry that starts as a Python number comes out of another
+    dtype, which it then has from the start.
 
     A draw that the body makes is another one in every step; one made outside is the same in all.
     `gx.check` and `gx.print` in the body are of all steps together. A value some steps back is an
@@ -257,7 +259,7 @@ def scan(
         node = make_scan(outputs, carry, steps, count, reverse)
         items = [item(node, i) for i in range(len(outputs))]
     else:
-        items = blocked_scan(outputs, carry, steps, count, reverse, _steps_between(checkpoint))
+        items = blocked_scan(outputs, carry, steps, count, reverse, _every(checkpoint, count))
     _, rebuild_carry = flatten(init)
     first, last = len(made.carries), len(made.carries) + len(given)
     for effect, stacked in zip(effects, items[last:], strict=True):
@@ -272,9 +274,19 @@ def _step(fn: Callable[..., Any], carry: Any, element: Any) -> tuple[Any, Any]:
     return result
 
 
-def _steps_between(checkpoint: object) -> int:
+def _every(checkpoint: object, length: Dim) -> int:
+    """The number of steps between stored carries."""
+    if checkpoint == "sqrt":
+        if not isinstance(length, int):
+            raise ArgumentError(
+                f"scan: checkpoint='sqrt' takes a fixed length, got {length}; give the number of "
+                f"steps between stored carries"
+            )
+        return max(1, math.isqrt(length))
     if isinstance(checkpoint, bool) or not isinstance(checkpoint, int) or checkpoint < 1:
-        raise ArgumentError(f"scan: checkpoint must be a positive integer, got {checkpoint!r}")
+        raise ArgumentError(
+            f"scan: checkpoint must be a positive integer or 'sqrt', got {checkpoint!r}"
+        )
     return checkpoint
 
 

@@ -42,6 +42,7 @@ from graphc.schedule.control import control_step
 from graphc.schedule.group import Group, Grouping, Step, in_inner_loop
 from graphc.schedule.lower import GroupLowering
 from graphc.schedule.narrow import narrowed
+from graphc.schedule.one_kernel import as_one_kernel
 from graphc.schedule.order import Ordering
 from graphc.schedule.own_kernel import OWN_KERNELS
 from graphc.schedule.padding import join_padding
@@ -49,7 +50,6 @@ from graphc.schedule.reuse import reuse_memory
 from graphc.schedule.runs import anchor_demands
 from graphc.schedule.scatter import base_buffer
 from graphc.schedule.schedule import (
-    Control,
     Copy,
     KernelCall,
     Product,
@@ -325,11 +325,12 @@ class Builder:
         scale = node.inputs[2] if node.op is product_op else None
         return Product(a, b, self._required(node), scale, len(node.inputs) == 4, (node,))
 
-    def _control(self, node: Node) -> Control:
+    def _control(self, node: Node) -> ScheduledStep:
         operands = tuple(self._required(source) for source in node.inputs)
         assert isinstance(node.type, TupleType)
         results = tuple(self._item(node, i) for i in range(len(node.type.items)))
-        return control_step(node, operands, results, schedule)
+        control = control_step(node, operands, results, schedule)
+        return as_one_kernel(control) or control
 
     def _routine(self, node: Node) -> Routine:
         operands = tuple(self._required(source) for source in node.inputs)

@@ -258,3 +258,58 @@ def test_bad_bodies_are_explained() -> None:
     endless = gx.while_loop(lambda v: v < 9, lambda v: v * 2, start)
     with pytest.raises(GradientError, match="max_steps"):
         gx.grad(endless, start)
+
+
+@pytest.mark.parametrize("checkpoint", [1, 3, 8, 20, "sqrt"])
+def test_checkpoints_change_memory_and_nothing_else(checkpoint: int | str) -> None:
+    """Protects blocks, the rest after them, draws, and both directions."""
+    stream = gx.random.stream(5)
+    x = gx.input("x", (20, 4), "float64")
+    w = gx.param("w", RANDOM.standard_normal((4, 4)) / 2, "float64")
+    value = RANDOM.standard_normal((20, 4))
+    noise = stream.normal((20, 4), dtype="float64")
+
+    def cell(h: Node, row: Any) -> tuple[Node, Node]:
+        new = gx.tanh(h @ w + row[0] + 0.1 * row[1])
+        return new, gx.sum(new)
+
+    for reverse in (False, True):
+        results = []
+        for every in (None, checkpoint):
+            last, sums = gx.scan(
+                cell, gx.zeros((4,), "float64"), (x, noise), reverse=reverse, checkpoint=every
+            )
+            loss = gx.sum(last) + gx.sum(sums * sums)
+            results.append(gx.compile(x, [loss, sums, *gx.grad(loss, [x, w])])(value))
+        for have, want in zip(*results, strict=True):
+            np.testing.assert_allclose(have, want, atol=1e-12)
+
+
+def test_checkpoints_lower_the_peak() -> None:
+    """Protects the point of it: the planned peak falls with the square root."""
+    peaks = {}
+    for every in (None, "sqrt"):
+        x, w = gx.input("x", (1024, 8, 16)), gx.input("w", (16, 64))
+
+        def cell(carry: Any, row: Node, w: Node = w) -> tuple[Any, None]:
+            h, s = carry
+            gates = h @ w
+            i, f, o, g = (gates[:, k * 16 : (k + 1) * 16] for k in range(4))
+            s = gx.sigmoid(f) * s + gx.sigmoid(i) * gx.tanh(g + row)
+            return (gx.sigmoid(o) * gx.tanh(s), s), None
+
+        start = (gx.zeros((8, 16)), gx.zeros((8, 16)))
+        (last, _), _ = gx.scan(cell, start, x, checkpoint=every)
+        call = gx.compile([x, w], gx.grad(gx.sum(last), w))
+        call(np.zeros((1024, 8, 16), "f4"), np.zeros((16, 64), "f4"))
+        peaks[every] = call.memory.peak_bytes
+    assert peaks["sqrt"] < peaks[None] / 8
+
+
+def test_a_square_root_takes_a_fixed_length() -> None:
+    """Protects the message for a length that only a call knows."""
+    x = gx.input("x", ("T",))
+    with pytest.raises(ArgumentError, match="takes a fixed length, got T"):
+        gx.scan(lambda c, r: (c + r, None), 0.0, x, checkpoint="sqrt")
+    with pytest.raises(ArgumentError, match="positive integer or 'sqrt'"):
+        gx.scan(lambda c, r: (c + r, None), 0.0, x, checkpoint=0)

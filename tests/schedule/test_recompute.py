@@ -162,7 +162,7 @@ def test_kernels_are_divided_where_no_bit_changes() -> None:
     """Smaller kernels give the bits of large ones, and need less memory to be run again."""
     x = gx.input("x", (500,))
     y: Node = x
-    for number in range(44):
+    for number in range(60):
         y = gx.tanh(y) * 1.3 + 0.1 * number
     outputs = [gx.grad(gx.sum(y), x), y]
     plain = gx.compile(x, outputs)
