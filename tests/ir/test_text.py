@@ -151,7 +151,7 @@ TAIL = "inputs %0\noutputs %0\n"
         (HEAD + "inputs %0\n", "ends without its outputs"),
         (HEAD + "inputs\noutputs %0", "line 3: <input x.*not listed as an input"),
         (HEAD + "inputs %0, %0\noutputs %0", "listed twice"),
-        (HEAD + TAIL + TAIL, "line 4: expected a node, or inputs, outputs, updates or effects once"),
+        (HEAD + TAIL + TAIL, "line 4: expected a node, or inputs, outputs, updates or effects"),
         (HEAD + TAIL + "updates %0 = %0", "neither a parameter nor a state"),
         (HEAD + TAIL + HEAD, "line 4: a node comes after the lists"),
         (HEAD + HEAD + TAIL, "line 2: nodes are numbered in order: expected %1"),
