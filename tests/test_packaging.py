@@ -98,7 +98,7 @@ def test_licences_are_stated() -> None:
 
 def test_ci_runs_the_readme_command() -> None:
     """The README's second command and what `.ci/run` runs are the same text."""
-    command = 'pip install ".[test]" && pytest'
+    command = 'pip install ".[test]" && pytest -n auto'
     script = ROOT / ".ci" / "run"
     assert os.access(script, os.X_OK)
     assert f"bash -c '{command}'" in script.read_text("utf-8")

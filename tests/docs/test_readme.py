@@ -65,4 +65,4 @@ def test_the_commands_are_there() -> None:
     """Two lines to copy."""
     lines = TEXT.splitlines()
     assert f"{COMMAND}. && graphc train" in lines
-    assert f'{COMMAND}".[test]" && pytest' in lines
+    assert f'{COMMAND}".[test]" && pytest -n auto' in lines
