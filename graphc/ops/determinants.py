@@ -106,12 +106,12 @@ def _det_exact(attrs: Attributes, a: np.ndarray) -> np.ndarray:
 def _slogdet_exact(attrs: Attributes, a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     import mpmath
 
-    determinants = _det_exact(attrs, a)
-    signs = [mpmath.sign(d) for d in determinants.flat]
-    sizes = [mpmath.log(abs(d)) if d else -mpmath.inf for d in determinants.flat]
-    result = np.empty((2, len(signs)), object)
-    result[0], result[1] = signs, sizes
-    return result[0].reshape(a.shape[:-2]), result[1].reshape(a.shape[:-2])
+    determinants = np.asarray(_det_exact(attrs, a), object)
+    signs, sizes = np.empty(a.shape[:-2], object), np.empty(a.shape[:-2], object)
+    for at in np.ndindex(a.shape[:-2]):
+        signs[at] = mpmath.sign(determinants[at])
+        sizes[at] = mpmath.log(abs(determinants[at])) if determinants[at] else -mpmath.inf
+    return signs, sizes
 
 
 def _slogdet_vjp(node: Node, g: Node) -> list[Node | None]:

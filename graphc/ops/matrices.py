@@ -94,7 +94,7 @@ def exact_of_stack(function: Callable[..., Any], *arrays: np.ndarray) -> np.ndar
     result = np.empty((len(found), *shape), object)
     for place, value in enumerate(found):
         result[place] = value[()]
-    return result.reshape(*stack, *shape)
+    return result.reshape((*stack, *shape))
 
 
 def _exact_matrix(array: np.ndarray) -> Any:

@@ -19,7 +19,6 @@ from graphc.errors import ArgumentError, CompileError
 from graphc.target import engine, threads
 from graphc.target.lapack import PREFIX, ROUTINES
 
-_BLAS = ("gemm", "gemv", "trsm")  # the others are LAPACK's
 
 
 @functools.cache
@@ -58,8 +57,10 @@ def address(routine: str) -> int:
         found = getattr(library, f"scipy_{routine}_", None)
         if found is not None:
             return int(ctypes.cast(found, ctypes.c_void_p).value or 0)
-    kind = "blas" if routine[1:] in _BLAS else "lapack"
-    return _capsule_address(f"scipy.linalg.cython_{kind}", routine)
+    try:
+        return _capsule_address("scipy.linalg.cython_blas", routine)
+    except CompileError:
+        return _capsule_address("scipy.linalg.cython_lapack", routine)
 
 
 def define_symbols(needs: Iterable[str]) -> None:
