@@ -20,7 +20,6 @@ from graphc.target import engine, threads
 from graphc.target.lapack import PREFIX, ROUTINES
 
 
-
 @functools.cache
 def _library() -> ctypes.CDLL | None:
     """The OpenBLAS inside a SciPy wheel, or None for a SciPy that was built otherwise."""
