@@ -23,6 +23,7 @@ from graphc.ops import *  # noqa: F403
 from graphc.ops import __all__ as _operations
 from graphc.ops.definition import elementwise, numpy_operation
 from graphc.ops.evaluate import evaluate
+from graphc.ops.substitution import substitute
 from graphc.rewrite.engine import simplify, why
 
 if TYPE_CHECKING:
@@ -65,8 +66,8 @@ __all__ = [
     "elementwise",
     "evaluate", "from_sympy", "gauss_newton_product", "grad", "hessian", "hvp", "inference",
     "jacobian", "jvp", "lambdify", "latex", "nn", "numpy_operation", "parse", "set_default_float",
-    "show", "simplify", "to_dot", "to_networkx", "to_sympy", "to_text", "train", "value_and_grad",
-    "vjp", "vmap", "why", *_operations,
+    "show", "simplify", "substitute", "to_dot", "to_networkx", "to_sympy", "to_text", "train",
+    "value_and_grad", "vjp", "vmap", "why", *_operations,
 ]  # fmt: skip
 
 
