@@ -18,6 +18,7 @@ from graphc.ir.node import OPERATORS, Node, make
 from graphc.ir.traverse import depends_on, substitute, topological
 from graphc.ops import zeros_like
 from graphc.ops.contraction import matmul, matmul_op
+from graphc.ops.cost import COSTLY_FUNCTIONS
 from graphc.ops.indexing import scatter_add, scatter_add_op
 from graphc.ops.layout import reshape, reshape_op, transpose, transpose_op
 from graphc.ops.loop import Scan, make_scan, scan_op
@@ -25,11 +26,6 @@ from graphc.ops.reduction import sum_op
 from graphc.ops.routine import item, pack
 from graphc.ops.scalar import add
 from graphc.ops.source import input
-
-# Elementwise operations that cost as much as the memory access that storing their result takes.
-EXPENSIVE = frozenset(
-    ("exp", "expm1", "log", "log1p", "tanh", "sigmoid", "softplus", "sin", "cos", "power", "erf")
-)
 
 
 def cotangents_of(g: Node, scan: Scan) -> list[Node]:
@@ -76,7 +72,7 @@ def _need(node: Node, varying: set[Node], needed: dict[Node, None], again: bool)
         if current in needed or current not in varying:
             continue
         cheap = current.op.kind == "layout" or (
-            current.op.kind == "elementwise" and current.op.name not in EXPENSIVE
+            current.op.kind == "elementwise" and current.op.name not in COSTLY_FUNCTIONS
         )
         if current.inputs and (cheap or again):
             stack.extend(current.inputs)

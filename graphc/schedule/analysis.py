@@ -12,6 +12,7 @@ from graphc.ir.node import Node
 from graphc.ir.op import Op
 from graphc.ir.site import raise_located
 from graphc.ops import effect
+from graphc.ops.cost import COSTLY_FUNCTIONS
 from graphc.ops.indices import ScatterOp, checked_op
 from graphc.ops.layout import reshape_op
 from graphc.ops.routine import item_op, tuple_op
@@ -50,16 +51,7 @@ from graphc.schedule.index import (
 
 # A value computed in two places is stored if it contains one of these; cheaper ones are computed
 # again.
-EXPENSIVE = frozenset(
-    ("exp", "expm1", "log", "log1p", "tanh", "sigmoid", "softplus", "sin", "cos", "power", "erf",
-     "random_bits", "sqrt", "divide",
-     "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cbrt", "cosh", "exp2",
-     "floor_divide", "fmod", "hypot", "log10", "log2", "logaddexp", "logit", "remainder", "sinc",
-     "sinh", "softsign", "tan", "xlogy",
-     "bessel_quotient", "bessel_quotient_scaled", "betaln", "digamma", "entr", "erfc", "erfcinv",
-     "erfcx", "erfinv", "gamma", "bessel_i0", "bessel_i0e", "bessel_i1", "bessel_i1e", "lgamma",
-     "log_erfc", "log_ndtr", "ndtr", "ndtri", "polygamma", "xlog1py")
-)  # fmt: skip
+EXPENSIVE = COSTLY_FUNCTIONS | {"random_bits", "sqrt", "divide"}
 # Kernels grow no larger than this many operations for one stored value: compile time is the limit.
 MAXIMUM_INLINED = 48
 MAXIMUM_KERNEL = 192
