@@ -68,7 +68,8 @@ class _Split:
         inside = [node for node in stacked if node not in self.elements]
         outputs = [*self.body.outputs[:count], *inside]
         before = self._before(outputs)
-        if not before and all(frontier is None for frontier in after.values()):
+        passed = any(y in self.elements for y in after)
+        if not before and not passed and all(frontier is None for frontier in after.values()):
             return [item(self.scan.node, i) for i in range(len(self.body.outputs))]
         made = self._inner(outputs, before)
         known = {node: item(made, count + i) for i, node in enumerate(inside)}

@@ -245,6 +245,23 @@ def is_nonnegative(dim: Dim) -> bool:
     return all(coefficient >= 0 for _, coefficient in _terms(dim))
 
 
+def is_nonnegative_from(dim: Dim, size: int) -> bool:
+    """Whether a dimension is provably >= 0 where each named size is at least `size`.
+
+    >>> n = named_size("n")
+    >>> is_nonnegative_from(20 * n - 32, 1), is_nonnegative_from(20 * n - 32, 2)
+    (False, True)
+    """
+    least = 0
+    for monomial, coefficient in _terms(dim):
+        if coefficient < 0 and monomial:
+            return False
+        # A floor quotient may be 0.
+        if all(isinstance(atom, str) for atom, _ in monomial):
+            least += coefficient * size ** sum(power for _, power in monomial)
+    return least >= 0
+
+
 def to_sympy(dim: Dim) -> Any:
     """The dimension as a SymPy expression over nonnegative integer symbols."""
     import sympy

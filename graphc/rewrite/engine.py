@@ -172,11 +172,14 @@ def _chosen(phases: Sequence[str], disabled: str | Collection[str]) -> list[Rule
     return [rule for rule in RULES if rule.phase in wanted and rule.name not in off]
 
 
-def _use_counts(roots: Sequence[Node]) -> dict[Node, int]:
-    counts: Counter[Node] = Counter(roots)
+def _readers(roots: Sequence[Node]) -> dict[Node, list[Node]]:
+    """The nodes that take each node, in topological order."""
+    found: dict[Node, list[Node]] = {}
     for node in topological(roots):
-        counts.update(set(node.inputs))
-    return counts
+        found.setdefault(node, [])
+        for source in dict.fromkeys(node.inputs):
+            found[source].append(node)
+    return found
 
 
 def rewrite_nodes(
@@ -188,7 +191,9 @@ def rewrite_nodes(
     steps: list[Step] = []
     settled: Collection[Node] = ()
     for _ in range(_ROUNDS):
-        context.users = _use_counts(current)
+        context.readers = _readers(current)
+        rooted = Counter(current)
+        context.users = {n: len(known) + rooted[n] for n, known in context.readers.items()}
         budget = _APPLICATIONS + _APPLICATIONS_PER_NODE * len(context.users)
         rewriter = _Rewriter(rules, context, budget, settled)
         new = [rewriter.normal_form(root) for root in current]

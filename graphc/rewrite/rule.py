@@ -25,13 +25,15 @@ PHASES = ("canonicalize", "simplify", "stabilize")
 
 @dataclass
 class Context:
-    """What a rule may ask of the graph around a node: the order, and how often a node is used.
+    """What a rule may ask of the graph around a node: the order, how often a node is used, by what.
 
     `users` counts the uses before rewriting; what a node became has the count of that node.
+    `readers` are the nodes that take a node directly, before rewriting.
     """
 
     order: Order = field(default_factory=Order)
     users: dict[Node, int] = field(default_factory=dict)
+    readers: dict[Node, list[Node]] = field(default_factory=dict)
 
 
 Action = Callable[[Node, Context], Node | None]

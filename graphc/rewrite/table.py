@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from graphc.errors import VerificationError
 from graphc.rewrite import (
+    batches,
     canonicalize,
     error_function,
     fold,
     gates,
+    gather,
     layout,
     logarithm,
     losses,
@@ -21,6 +23,7 @@ from graphc.rewrite import (
     simplify,
     stabilize,
     sums,
+    transposes,
 )
 from graphc.rewrite.rule import PHASES, Rule
 
@@ -43,6 +46,9 @@ RULES: tuple[Rule, ...] = (
     *reductions.RULES,
     *products.RULES,
     *scale.RULES,
+    *transposes.RULES,
+    *batches.RULES,
+    *gather.RULES,
     *sums.RULES,
 )
 

@@ -36,8 +36,8 @@ def node_for(name: str, array: np.ndarray) -> Node:
     return gx.input(name, array.shape, "float64" if array.dtype.kind == "f" else array.dtype)
 
 
-# It only exists after derivatives and batches have been taken.
-INTERNAL = frozenset(["product"])
+# They only exist after derivatives and batches have been taken.
+INTERNAL = frozenset(["product", "block_reduction"])
 CHOICES = [
     (name, shared)
     for name in sorted(set(CASES) - INTERNAL)

@@ -17,6 +17,7 @@ from graphc.ir.dim import (
     evaluate,
     floor_divide,
     is_nonnegative,
+    is_nonnegative_from,
     named_size,
     product,
     size_names,
@@ -138,3 +139,9 @@ def test_names_products_and_signs() -> None:
     assert product(()) == 1
     assert is_nonnegative(2 * n + m)
     assert not is_nonnegative(n - 1)
+    assert is_nonnegative_from(n - 1, 1)
+    assert is_nonnegative_from(3 * n * m - 3, 1)
+    assert is_nonnegative_from(n * n + m - 20, 4)
+    assert not is_nonnegative_from(n * n + m - 21, 4)
+    assert not is_nonnegative_from(n * m - n, 4)
+    assert not is_nonnegative_from(2 * floor_divide(n, 2) - 1, 4)

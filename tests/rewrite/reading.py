@@ -53,7 +53,7 @@ class Pair:
 
 @cache
 def names() -> dict[str, Node]:
-    """What the expressions are over: matrices, rows, columns, scalars and labels."""
+    """What the expressions are over: matrices, rows, columns, scalars, labels and indices."""
     known = {name: gx.input(name, ("n", 4)) for name in ("x", "y", "z")}
     known |= {name: gx.input(name, ("n",)) for name in ("u", "v")}
     known |= {name: gx.input(name, ()) for name in ("r", "s")}
@@ -68,6 +68,8 @@ def names() -> dict[str, Node]:
     known |= {"F": gx.input("F", (4, 2)), "G": gx.input("G", (3, "n"))}
     known |= {"w": gx.input("w", (64, 2)), "nan": gx.const(float("nan"), "float32")}
     known |= indexed(known["x"], known["u"], known["t"])
+    known |= {"Z": gx.input("Z", (2, "n", 4)), "k": gx.input("k", ("n", 4), dtype="int64")}
+    known["places"] = gx.take(known["C"], known["k"]).inputs[1]
     return known | {
         "n": size("n", "float32"),
         "n4": size(4 * gx.input("_", ("n",)).shape[0], "float32"),

@@ -15,6 +15,7 @@ from graphc.ir.node import Node
 from graphc.ir.traverse import topological
 from graphc.rewrite.engine import RULES, rewrite_nodes
 from graphc.rewrite.gates import KINK, UNDERFLOW
+from graphc.rewrite.gather import UNSELECTED
 from graphc.rewrite.logarithm import CANCELS
 from graphc.rewrite.losses import SPREADS
 from graphc.rewrite.scale import RANGE
@@ -75,7 +76,7 @@ def feed_for(node: Node, values: tuple[float, ...]) -> dict[Node, np.ndarray]:
         if declared.declaration is None:
             continue
         shape = tuple(dim if isinstance(dim, int) else ROWS for dim in declared.shape)
-        if name == "t":
+        if name in ("t", "k"):
             feed[declared] = random.integers(0, 4, shape)
         elif declared.dtype.name == "bool":
             feed[declared] = random.integers(0, 2, shape).astype(bool)
@@ -101,7 +102,7 @@ def test_pair_as_numbers(pair: Pair) -> None:
     before = read(pair.before)
     after = rewritten(before)
     changes = {rule.changes for rule in RULES if rule.name in rules_applied(before)}
-    moderate = not changes.isdisjoint((RANGE, SPREADS)) or (
+    moderate = not changes.isdisjoint((RANGE, SPREADS, UNSELECTED)) or (
         changes != {""} and not before.dtype.is_float
     )
     if not before.dtype.is_float:
