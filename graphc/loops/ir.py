@@ -28,6 +28,10 @@ class Variable:
     dtype: str
 
 
+# The part of the parallel axis that a chunk is given: LO <= index < HI.
+LO, HI = Variable("lo", "int64"), Variable("hi", "int64")
+
+
 @dataclass(frozen=True)
 class Argument:
     """An integer or a floating-point argument of the kernel, by position among its scalars."""
@@ -72,12 +76,13 @@ Expression = Constant | Variable | Argument | Load | Apply | RandomBits
 @dataclass(frozen=True)
 class Axis:
     """An index that runs over start <= index < stop. A parallel axis runs over the part a chunk is
-    given."""
+    given. `most` is 0, or known not to be less than the number of indices."""
 
     name: str
     start: Expression
     stop: Expression
     kind: str
+    most: int = 0
 
 
 @dataclass(frozen=True)
@@ -164,9 +169,21 @@ class Buffer:
 
 
 @dataclass(frozen=True)
+class Local:
+    """An array that each call of a kernel has of its own, of a fixed size, not initialised."""
+
+    dtype: str
+    elements: int
+
+
+@dataclass(frozen=True)
 class Kernel:
-    """Buffers, scalar arguments (by dtype), and statements. Buffers never overlap one another."""
+    """Buffers, scalar arguments (by dtype), and statements. Buffers never overlap one another.
+
+    Arrays of the kernel's own are numbered after its buffers.
+    """
 
     buffers: tuple[Buffer, ...]
     scalars: tuple[str, ...]
     body: tuple[Statement, ...]
+    local: tuple[Local, ...] = ()

@@ -9,7 +9,6 @@ from dataclasses import replace
 from graphc.loops.ir import (
     Accumulator,
     Apply,
-    Axis,
     Check,
     Expression,
     Let,
@@ -127,6 +126,16 @@ def _written(statement: Statement) -> set[int]:
     return set()
 
 
+def loads(body: tuple[Statement, ...]) -> set[int]:
+    """The buffers that statements read."""
+    found: set[int] = set()
+    for statement in body:
+        found |= set().union(*map(_loads, expressions(statement)))
+        if isinstance(statement, Loop):
+            found |= loads(statement.body)
+    return found
+
+
 def _loads(value: Expression) -> set[int]:
     own = {value.buffer} if isinstance(value, Load) else set()
     return own.union(*map(_loads, parts(value)))
@@ -145,10 +154,8 @@ def _used_in_loops(body: tuple[Statement, ...]) -> set[str]:
 
 
 def _loop(loop: Loop, uses: Counter[str], waiting: Waiting) -> Loop:
-    axis = Axis(
-        loop.axis.name, _inline(loop.axis.start, waiting), _inline(loop.axis.stop, waiting),
-        loop.axis.kind,
-    )  # fmt: skip
+    start, stop = _inline(loop.axis.start, waiting), _inline(loop.axis.stop, waiting)
+    axis = replace(loop.axis, start=start, stop=stop)
     body, left = _block(loop.body, uses)
     accumulators = tuple(_accumulator(a, waiting, left) for a in loop.accumulators)
     carries = tuple(

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from graphc.errors import VerificationError
 from graphc.loops.ir import (
+    HI,
+    LO,
     PARALLEL,
     REDUCING,
     SEQUENTIAL,
     Accumulator,
     Apply,
     Argument,
+    Buffer,
     Check,
     Expression,
     Kernel,
@@ -25,7 +28,7 @@ from graphc.loops.ir import (
 
 def verify(kernel: Kernel) -> None:
     """Raise VerificationError if the kernel breaks a rule of the loop IR."""
-    _block(kernel, kernel.body, {}, parallel=False)
+    _block(kernel, kernel.body, {LO.name: LO.dtype, HI.name: HI.dtype}, parallel=False)
 
 
 def _fail(text: str) -> None:
@@ -53,9 +56,11 @@ def _expression(kernel: Kernel, value: Expression, scope: dict[str, str]) -> Non
 
 
 def _buffer(kernel: Kernel, number: int, dtype: str, written: bool = False) -> None:
-    if not 0 <= number < len(kernel.buffers):
-        _fail(f"buffer {number} of {len(kernel.buffers)}")
-    buffer = kernel.buffers[number]
+    own = [Buffer(local.dtype, written=True) for local in kernel.local]
+    buffers = (*kernel.buffers, *own)
+    if not 0 <= number < len(buffers):
+        _fail(f"buffer {number} of {len(buffers)}")
+    buffer = buffers[number]
     if buffer.dtype != dtype or (written and not buffer.written):
         _fail(f"buffer {number} is {buffer}, used as {dtype}{' for writing' if written else ''}")
 

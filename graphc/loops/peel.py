@@ -1,0 +1,229 @@
+"""Loops without tests in the middle: a loop that reads padding is divided where its tests change.
+
+A padded array is read as `where(0 <= i - low < length, x[i - low], 0)`. Such a test keeps a loop
+from loading neighbours together, and it holds everywhere but near the edges. So the indices at
+which all tests hold get a loop of their own, without tests, and one loop runs over both edges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+
+from graphc.loops.ir import (
+    HI,
+    LO,
+    PARALLEL,
+    SEQUENTIAL,
+    Apply,
+    Argument,
+    Axis,
+    Check,
+    Constant,
+    Expression,
+    Kernel,
+    Let,
+    Load,
+    Loop,
+    RandomBits,
+    Statement,
+    Store,
+    Variable,
+)
+from graphc.loops.tidy import expressions, parts
+
+_ZERO, _TRUE = Constant(0, "int64"), Constant(True, "bool")
+
+
+@dataclass(frozen=True)
+class _Test:
+    """A condition that holds for begin <= index < end."""
+
+    condition: Expression
+    begin: Expression
+    end: Expression
+
+
+def peel(kernel: Kernel) -> Kernel:
+    """The kernel with its innermost loops divided where tests for padding change."""
+    return replace(kernel, body=_block(kernel.body))
+
+
+def _block(body: Iterable[Statement]) -> tuple[Statement, ...]:
+    result: list[Statement] = []
+    for statement in body:
+        result += _loop(statement) if isinstance(statement, Loop) else [statement]
+    return tuple(result)
+
+
+def _loop(loop: Loop) -> list[Statement]:
+    if any(isinstance(statement, Loop) for statement in loop.body):
+        return [replace(loop, body=_block(loop.body))]
+    # An axis whose length is written in the source is too short to be worth it.
+    short = isinstance(loop.axis.stop, Constant) and loop.axis.kind != PARALLEL
+    if loop.accumulators or loop.carries or short:
+        return [loop]
+    tests = _tests(loop)
+    return _divided(loop, tests) if tests else [loop]
+
+
+def _divided(loop: Loop, tests: Sequence[_Test]) -> list[Statement]:
+    """One loop over the indices below and above those where all tests hold, one over these."""
+    axis = loop.axis
+    low, high = (LO, HI) if axis.kind == PARALLEL else (axis.start, axis.stop)
+    first = _extreme("minimum", [_extreme("maximum", [low, *(t.begin for t in tests)]), high])
+    begin, end = (Variable(f"{name}_{axis.name}", "int64") for name in ("begin", "end"))
+    last = _extreme("maximum", [_extreme("minimum", [high, *(t.end for t in tests)]), begin])
+    edge = Variable(f"edge_{axis.name}", "int64")
+    below = Apply("equal", (edge, _ZERO), "bool")
+    edges = Axis(
+        axis.name, Apply("where", (below, low, end), "int64"),
+        Apply("where", (below, begin, high), "int64"), SEQUENTIAL,
+    )  # fmt: skip
+    inside = _within(loop.body, {test.condition for test in tests})
+    return [
+        Let(begin.name, first),
+        Let(end.name, last),
+        Loop(
+            Axis(edge.name, _ZERO, Constant(2, "int64"), SEQUENTIAL),
+            (Loop(edges, loop.body),),
+        ),
+        Loop(Axis(axis.name, begin, end, SEQUENTIAL), inside),
+    ]
+
+
+def _extreme(operation: str, values: Sequence[Expression]) -> Expression:
+    """The "maximum" or "minimum" of integers, of which constants are compared here."""
+    numbers = [int(value.value) for value in values if isinstance(value, Constant)]
+    different: list[Expression] = [
+        value for value in dict.fromkeys(values) if not isinstance(value, Constant)
+    ]
+    if numbers:
+        best = max(numbers) if operation == "maximum" else min(numbers)
+        different.append(Constant(best, "int64"))
+    return reduce(lambda a, b: Apply(operation, (a, b), "int64"), different)
+
+
+# ---- tests
+
+
+def _tests(loop: Loop) -> list[_Test]:
+    """The different tests of padding in a loop without loops inside."""
+    bound = {loop.axis.name, *(s.name for s in loop.body if isinstance(s, Let))}
+    found: dict[Expression, _Test] = {}
+    stack = [value for statement in loop.body for value in expressions(statement)]
+    while stack:
+        value = stack.pop()
+        if value in found:
+            continue
+        test = _test(value, loop.axis.name, bound)
+        if test is not None:
+            found[value] = test
+        else:
+            stack.extend(parts(value))
+    return list(found.values())
+
+
+def _test(value: Expression, name: str, bound: set[str]) -> _Test | None:
+    """What `0 <= index + rest < limit` asks of the loop variable; None for anything else."""
+    if not isinstance(value, Apply) or value.operation != "logical_and":
+        return None
+    low, high = value.operands
+    if not isinstance(low, Apply) or not isinstance(high, Apply):
+        return None
+    if (low.operation, high.operation) != ("greater_equal", "less"):
+        return None
+    (moved, least), (same, limit) = low.operands, high.operands
+    if moved != same or least != _ZERO or _names(limit) & bound:
+        return None
+    terms = _terms(moved)
+    rest = [term for term in terms if term != Variable(name, "int64")]
+    if len(rest) != len(terms) - 1 or any(_names(term) & bound for term in rest):
+        return None
+    zero: Expression = _ZERO
+    return _Test(value, reduce(_minus, rest, zero), reduce(_minus, rest, limit))
+
+
+def _terms(value: Expression) -> list[Expression]:
+    if isinstance(value, Apply) and value.operation == "add":
+        return [term for operand in value.operands for term in _terms(operand)]
+    return [value]
+
+
+def _minus(value: Expression, term: Expression) -> Expression:
+    if isinstance(term, Constant):
+        return _sum(Apply("add", (value, Constant(-int(term.value), "int64")), "int64"))
+    if value == _ZERO:
+        return Apply("negative", (term,), "int64")
+    return Apply("subtract", (value, term), "int64")
+
+
+def _names(value: Expression) -> set[str]:
+    own = {value.name} if isinstance(value, Variable) else set()
+    return own.union(*map(_names, parts(value)))
+
+
+# ---- where the tests hold
+
+
+def _within(body: Sequence[Statement], true: set[Expression]) -> tuple[Statement, ...]:
+    """The statements where every condition in `true` holds."""
+    known: dict[Expression, Expression] = dict.fromkeys(true, _TRUE)
+    result: list[Statement] = []
+    for statement in body:
+        new = _statement(statement, known)
+        if isinstance(new, Let) and (new.value == _TRUE or _is_index(new.value)):
+            known[Variable(new.name, new.value.dtype)] = new.value
+        else:
+            result.append(new)
+    return tuple(result)
+
+
+def _is_index(value: Expression) -> bool:
+    """Whether a value is a sum of loop variables and sizes, as short as a name for it."""
+    if value.dtype != "int64":
+        return False
+    return all(isinstance(term, Variable | Argument | Constant) for term in _terms(value))
+
+
+def _statement(statement: Statement, known: Mapping[Expression, Expression]) -> Statement:
+    def change(value: Expression) -> Expression:
+        return _expression(value, known)
+
+    if isinstance(statement, Let):
+        return replace(statement, value=change(statement.value))
+    if isinstance(statement, Store):
+        return replace(statement, index=change(statement.index), value=change(statement.value))
+    assert isinstance(statement, Check)
+    return replace(
+        statement, condition=change(statement.condition), position=change(statement.position),
+        value=change(statement.value),
+    )  # fmt: skip
+
+
+def _expression(value: Expression, known: Mapping[Expression, Expression]) -> Expression:
+    """An expression with what is known of its parts put in their place."""
+    if value in known:
+        return known[value]
+    if isinstance(value, Load | RandomBits):
+        return replace(value, index=_expression(value.index, known))
+    if not isinstance(value, Apply):
+        return value
+    operands = tuple(_expression(operand, known) for operand in value.operands)
+    if value.operation == "where" and operands[0] == _TRUE:
+        return operands[1]
+    if value.operation == "logical_and" and _TRUE in operands:
+        return operands[1] if operands[0] == _TRUE else operands[0]
+    changed = replace(value, operands=operands)
+    return _sum(changed) if value.operation == "add" and value.dtype == "int64" else changed
+
+
+def _sum(value: Expression) -> Expression:
+    """A sum of integers with its constants added up, last."""
+    terms = _terms(value)
+    constant = sum(int(term.value) for term in terms if isinstance(term, Constant))
+    rest: list[Expression] = [term for term in terms if not isinstance(term, Constant)]
+    if constant or not rest:
+        rest.append(Constant(constant, "int64"))
+    return reduce(lambda a, b: Apply("add", (a, b), "int64"), rest)

@@ -1,0 +1,147 @@
+"""What a tile reads across its lines of memory is transposed before, in memory of the kernel's own.
+
+The inner loop of a tile goes along the lines that are written. What it reads across them it would
+gather from as many lines as there are rows, at distances that leave a cache few places for them.
+Read along its own lines into a small array, each line is touched once, and the loop that computes
+runs on vectors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from graphc.loops.ir import (
+    Apply,
+    Axis,
+    Check,
+    Constant,
+    Expression,
+    Kernel,
+    Let,
+    Load,
+    Local,
+    Loop,
+    RandomBits,
+    Statement,
+    Store,
+    Variable,
+)
+from graphc.loops.stride import stride
+from graphc.loops.tidy import expressions, parts
+
+# No more arrays than a first-level cache has room for; what else is read across stays as it is.
+_MOST_ARRAYS = 4
+
+
+def transpose(kernel: Kernel) -> Kernel:
+    """The kernel with what its tiles read across transposed before each of them."""
+    made = _Transposition(kernel)
+    body = tuple(map(made.statement, kernel.body))
+    return replace(kernel, body=body, local=tuple(made.local)) if made.local else kernel
+
+
+class _Transposition:
+    def __init__(self, kernel: Kernel) -> None:
+        self.first = len(kernel.buffers)
+        self.local = list(kernel.local)
+        self.written = {slot for slot, b in enumerate(kernel.buffers) if b.written}
+
+    def statement(self, given: Statement) -> Statement:
+        """A statement, with the tiles in it changed."""
+        if not isinstance(given, Loop):
+            return given
+        body: list[Statement] = []
+        for each in given.body:
+            body += self._tile(each) if _is_tile(each) else [self.statement(each)]
+        return replace(given, body=tuple(body))
+
+    def _tile(self, outer: Statement) -> list[Statement]:
+        """The loops that fill arrays, and those of the tile, which read these."""
+        assert isinstance(outer, Loop)
+        (inner,) = outer.body
+        assert isinstance(inner, Loop)
+        across = [
+            load for load in dict.fromkeys(_loads(inner.body)) if self._is_across(load, outer)
+        ]
+        before: list[Statement] = []
+        replaced: dict[Expression, Expression] = {}
+        for load in across[: _MOST_ARRAYS - len(self.local)]:
+            self.local.append(Local(load.dtype, outer.axis.most * inner.axis.most))
+            slot, place = self.first + len(self.local) - 1, _place(outer.axis, inner.axis)
+            replaced[load] = Load(slot, place, load.dtype)
+            along = Loop(outer.axis, (Store(slot, place, load),))
+            before.append(Loop(inner.axis, (along,)))
+        body = tuple(_changed(each, replaced) for each in inner.body)
+        return [*before, replace(outer, body=(replace(inner, body=body),))]
+
+    def _is_across(self, load: Load, outer: Loop) -> bool:
+        (inner,) = outer.body
+        assert isinstance(inner, Loop)
+        bound = {statement.name for statement in inner.body if isinstance(statement, Let)}
+        if load.buffer in self.written or bound & set(_names(load.index)):
+            return False
+        along, far = (stride(load.index, loop.axis.name) for loop in (outer, inner))
+        return along == 1 and far is None
+
+
+def _is_tile(statement: Statement) -> bool:
+    """Whether a statement is two loops of a known most of iterations, with none inside them."""
+    if not isinstance(statement, Loop) or len(statement.body) != 1:
+        return False
+    (inner,) = statement.body
+    if not isinstance(inner, Loop) or any(isinstance(each, Loop) for each in inner.body):
+        return False
+    plain = not any((*loop.accumulators, *loop.carries) for loop in (statement, inner))
+    return plain and statement.axis.most > 0 and inner.axis.most > 0
+
+
+def _place(outer: Axis, inner: Axis) -> Expression:
+    """The place of an element of a tile in an array of it."""
+    row, column = (
+        Apply("subtract", (Variable(axis.name, "int64"), axis.start), "int64")
+        for axis in (outer, inner)
+    )
+    before = Apply("multiply", (row, Constant(inner.most, "int64")), "int64")
+    return Apply("add", (before, column), "int64")
+
+
+def _loads(body: Sequence[Statement]) -> Iterator[Load]:
+    for statement in body:
+        stack = expressions(statement)
+        while stack:
+            value = stack.pop()
+            if isinstance(value, Load):
+                yield value
+            stack.extend(parts(value))
+
+
+def _names(value: Expression) -> Iterator[str]:
+    if isinstance(value, Variable):
+        yield value.name
+    for part in parts(value):
+        yield from _names(part)
+
+
+def _changed(given: Statement, replaced: dict[Expression, Expression]) -> Statement:
+    """A statement with loads replaced by others."""
+
+    def change(value: Expression) -> Expression:
+        if value in replaced:
+            return replaced[value]
+        if isinstance(value, Load):
+            return replace(value, index=change(value.index))
+        if isinstance(value, Apply):
+            return replace(value, operands=tuple(map(change, value.operands)))
+        if isinstance(value, RandomBits):
+            seed, use, index = map(change, (value.seed, value.use, value.index))
+            return replace(value, seed=seed, use=use, index=index)
+        return value
+
+    if isinstance(given, Let):
+        return replace(given, value=change(given.value))
+    if isinstance(given, Store):
+        return replace(given, index=change(given.index), value=change(given.value))
+    assert isinstance(given, Check)
+    condition, position, value = map(change, (given.condition, given.position, given.value))
+    return replace(given, condition=condition, position=position, value=value)
