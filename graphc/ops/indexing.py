@@ -207,7 +207,7 @@ def _one_hot_reference(attrs: Attributes, labels: np.ndarray) -> np.ndarray:
 
 def _one_hot_expand(node: Node) -> Node:
     (labels,) = node.inputs
-    checked = make(checked_op, (labels,), length=node.attrs["classes"])
+    checked = from_zero(labels, node.attrs["classes"])
     column = ramp(node.shape, node.ndim - 1)
     return cast(scalar.equal(expand_dims(checked, -1), column), node.dtype)
 

@@ -160,7 +160,7 @@ cos = elementwise(
 tanh = elementwise(
     "tanh", lambda sp, x: sp.tanh(x), derivative=lambda x, y: 1 - square(y), reference=np.tanh,
     notation=_function("tanh", r"\tanh"), primitive=True, doc="the hyperbolic tangent",
-    ulp=(1.5, 2.8),
+    ulp=(2.0, 2.8),
 )  # fmt: skip
 
 

@@ -186,7 +186,8 @@ class Addressing(ABC):
             return self._checked(index)
         if isinstance(index, Padded):
             inside, place = self._padded(index)
-            return Apply("where", (inside, place, Constant(0, "int64")), "int64")
+            safe = Apply("where", (inside, place, Constant(0, "int64")), "int64")
+            return self._once("place", ("place", index), index, safe)
         if isinstance(index, Added):
             return self._sum([self.index(index.first), self.index(index.second)])
         inner = self._times(self.index(index.index), index.step)
@@ -240,20 +241,35 @@ class Addressing(ABC):
         return self._hits(index.index) if isinstance(index, Scaled) else []
 
     def _padded(self, index: Padded) -> tuple[Expression, Expression]:
-        """Whether a padded index hits an element, and which."""
+        """Whether a padded index hits an element, and which if so."""
         step = index.between + 1
-        moved = self._sum([self.index(index.index), self.arguments.dim(-1 * index.low)])
+        moved = self.index(index.index)
+        if index.low != 0:
+            moved = self._sum([moved, self.arguments.dim(-1 * index.low)])
         limit = self.arguments.dim((index.length - 1) * step + 1)
         inside: Expression = Apply(
             "logical_and",
             (Apply("greater_equal", (moved, Constant(0, "int64")), "bool"),
              Apply("less", (moved, limit), "bool")), "bool")  # fmt: skip
+        inside = self._once("inside", ("inside", index), index, inside)
         if step == 1:
             return inside, moved
         by = self.arguments.dim(step)
         quotient = Apply("floor_divide", (moved, by), "int64")
         hit = Apply("equal", (Apply("multiply", (quotient, by), "int64"), moved), "bool")
         return Apply("logical_and", (inside, hit), "bool"), quotient
+
+    def _once(self, stem: str, key: Any, index: Index, value: Expression) -> Expression:
+        """A variable for an expression of an index, bound the first time it is asked for."""
+        known = self._known(key)
+        if known is not None:
+            return known
+        scope = self._inside(self.scope_of((index,)), value)
+        name = self.fresh(stem)
+        scope.statements.append(Let(name, value))
+        self._levels[name] = scope.level
+        scope.known[key] = Variable(name, value.dtype)
+        return scope.known[key]
 
 
 def _from_start(index: Expression, length: Expression) -> Expression:

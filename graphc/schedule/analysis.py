@@ -26,6 +26,7 @@ from graphc.ops.source import (
     state_op,
     uniform_value,
 )
+from graphc.schedule.blocks import block_op
 from graphc.schedule.buffer import (
     VIEW_OPS,
     Buffer,
@@ -40,6 +41,7 @@ from graphc.schedule.buffer import (
 from graphc.schedule.contract import product_op
 from graphc.schedule.index import (
     Added,
+    Affine,
     Computed,
     Index,
     Indices,
@@ -64,7 +66,9 @@ DECLARED: frozenset[Op] = frozenset((input_op, param_op, state_op))
 STEP_KINDS = frozenset(
     ("concat", "contraction", "routine", "scatter", "cumulative", "fold", "loop")
 )
-_KERNEL_KINDS = ("elementwise", "reduction", "layout", "indexing", "random", *effect.KINDS)
+_KERNEL_KINDS = (
+    "elementwise", "reduction", "layout", "indexing", "random", "blocks", *effect.KINDS
+)  # fmt: skip
 
 
 def is_step(node: Node) -> bool:
@@ -116,6 +120,17 @@ def is_view(node: Node) -> bool:
     return node.op is reshape_op and not unit_axes_only(node.inputs[0].shape, node.shape)
 
 
+def is_computed(node: Node) -> bool:
+    """Whether a node can be computed where it is used, unless it is stored."""
+    return not (
+        is_leaf(node)
+        or is_step(node)
+        or node.op.kind == "reduction"
+        or node.op is item_op
+        or is_view(node)
+    )
+
+
 @dataclass
 class Anchors:
     """The nodes with memory of their own, and how many operations each inlined node stands for."""
@@ -124,17 +139,26 @@ class Anchors:
     weight: dict[Node, int] = field(default_factory=dict)
     # What anchors take, by the loops they are computed in: asked for by every stage that follows.
     known_demands: dict[tuple[object, Node], list[Demand]] = field(default_factory=dict)
+    _computed: dict[Node, bool] = field(default_factory=dict)  # what `is_computed` says
 
     def inlined(self, node: Node) -> bool:
         """Whether the node is computed where it is used."""
-        return (
-            node not in self.stored
-            and not is_leaf(node)
-            and not is_step(node)
-            and node.op.kind != "reduction"
-            and node.op is not item_op
-            and not is_view(node)
-        )
+        if node in self.stored:
+            return False
+        known = self._computed.get(node)
+        if known is None:
+            known = self._computed[node] = is_computed(node)
+        return known
+
+    def keep_demands(self, earlier: Anchors) -> None:
+        """Take over what was found out with other anchors, where these make no difference."""
+        self._computed = earlier._computed
+        changed = self.stored ^ earlier.stored
+        self.known_demands = {
+            key: taken
+            for key, taken in earlier.known_demands.items()
+            if changed.isdisjoint(node for node, _ in taken)
+        }
 
     def memory_of(self, node: Node) -> Node:
         """The node whose memory a reshape reads; the node itself for any other, or if it is
@@ -156,6 +180,7 @@ def find_anchors(graph: Graph, extra: set[Node]) -> Anchors:
             or root.op.kind == "reduction"
         ):
             anchors.stored.add(root)
+    anchors.stored |= {node for node in graph.nodes if node.op is block_op}
     for node in graph.nodes:
         _check_known(node)
     # What is stored changes the views of others, so it is settled when a round adds nothing.
@@ -272,7 +297,8 @@ def demands(anchors: Anchors, node: Node, indices: Indices) -> Iterator[Demand]:
         seen.add((current, at))
         yield current, at
         for index in at:
-            stack.extend((n, i, anchors.inlined(n)) for n, i in index_demands(index))
+            if not isinstance(index, Affine):  # most are, and depend on no value
+                stack.extend((n, i, anchors.inlined(n)) for n, i in index_demands(index))
         if enter and not is_leaf(current) and current.op is not item_op:
             for source, place in zip(current.inputs, input_indices(current, at), strict=True):
                 stack.append((source, place, anchors.inlined(source)))

@@ -50,7 +50,7 @@ class Arguments:
 
 # Elements no farther apart are loaded and stored together by vector instructions, if a kernel's
 # text says how far: pairs stored as the columns of one array are 20 times faster so.
-NEAR = 8
+NEAR = 16
 
 
 def near_stride(strides: Sequence[Dim]) -> int:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
 
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, make
 from graphc.ir.shape import TupleType
+from graphc.loops.tidy import loads
 from graphc.ops.effect import check_op
 from graphc.ops.joining import concat_op
 from graphc.ops.routine import RoutineOp, item_op
 from graphc.ops.scalar import copy as copy_op
-from graphc.ops.scalar import equal, not_equal
 from graphc.ops.source import constant_op, input_op
 from graphc.schedule.analysis import (
     DECLARED,
-    EXPENSIVE,
     MAXIMUM_KERNEL,
     Anchors,
     find_anchors,
@@ -39,15 +38,14 @@ from graphc.schedule.buffer import (
 from graphc.schedule.concat import Parts, place_pieces
 from graphc.schedule.contract import product_op
 from graphc.schedule.control import control_step
-from graphc.schedule.group import Group, Grouping, Step, in_inner_loop
-from graphc.schedule.lower import GroupLowering
+from graphc.schedule.group import Group, Grouping, Step
+from graphc.schedule.lower import GroupLowering, Lowered
 from graphc.schedule.narrow import narrowed
 from graphc.schedule.one_kernel import as_one_kernel
 from graphc.schedule.order import Ordering
 from graphc.schedule.own_kernel import OWN_KERNELS
 from graphc.schedule.padding import join_padding
 from graphc.schedule.reuse import reuse_memory
-from graphc.schedule.runs import anchor_demands
 from graphc.schedule.scatter import base_buffer
 from graphc.schedule.schedule import (
     Copy,
@@ -57,6 +55,7 @@ from graphc.schedule.schedule import (
     Schedule,
     ScheduledStep,
 )
+from graphc.schedule.shared import compared_floats, row_results, shared_work
 
 # Storing shared values changes the groups, which may share other values: it settles in a few
 # rounds.
@@ -70,11 +69,15 @@ def schedule(graph: Graph, most: int = MAXIMUM_KERNEL) -> Schedule:
     """
     graph, parts = place_pieces(_own_roots(join_padding(graph)))
     extra: set[Node] = set()
-    compared = _compared(graph)
+    compared = compared_floats(graph)
+    earlier: Anchors | None = None
     for _ in range(_ROUNDS):
         anchors = find_anchors(graph, extra)
+        if earlier is not None:
+            anchors.keep_demands(earlier)
+        earlier = anchors
         grouping = Grouping(graph, anchors)
-        more = (_shared_work(grouping, anchors, compared) | _row_results(grouping, anchors)) - extra
+        more = (shared_work(grouping, anchors, compared) | row_results(grouping, anchors)) - extra
         if not more:
             break
         extra |= more
@@ -97,74 +100,6 @@ def _own_roots(graph: Graph) -> Graph:
     return graph.with_roots([*roots, *graph.effects])
 
 
-def _compared(graph: Graph) -> set[Node]:
-    """Floats that are tested for equality, as the gradient of a maximum does.
-
-    Computed in two places they may be rounded in two ways, and then nothing equals the maximum.
-    """
-    found: set[Node] = set()
-    for node in graph.nodes:
-        if node.op in (equal, not_equal) and node.inputs[0].dtype.is_float:
-            for operand in node.inputs:
-                while operand.op.kind == "layout":
-                    operand = operand.inputs[0]
-                found.add(operand)
-    return found
-
-
-def _shared_work(grouping: Grouping, anchors: Anchors, compared: set[Node]) -> set[Node]:
-    """Expensive values that several kernels, or several loops of one, would compute: they are
-    stored instead. Those in `compared` are stored however cheap they are."""
-    places: defaultdict[Node, set[tuple[Group, int]]] = defaultdict(set)
-    for step in grouping.steps:
-        if not isinstance(step, Group):
-            continue
-        # A number is computed again without harm, unless there are nothing but numbers.
-        alone = not step.structure.rows and step.structure.kind == "map"
-        for anchor in step.anchors:
-            inner = anchor.op.kind == "reduction" or in_inner_loop(step.structure, anchor)
-            loop = step.loop[anchor] if inner else -1
-            for node, _ in anchor_demands(anchors, step, anchor):
-                if anchors.inlined(node) and (node.ndim or alone) and node is not anchor:
-                    places[node].add((step, loop))
-    heavy = _heavy(places, anchors) | {node for node in compared if node in places}
-    shared = {node for node in heavy if len(places[node]) > 1}
-    inside = {
-        source for node in shared for source in node.inputs if places.get(source) == places[node]
-    }
-    kinds = ("elementwise", "random", "indexing")
-    return {node for node in shared - (inside - compared) if node.op.kind in kinds}
-
-
-def _row_results(grouping: Grouping, anchors: Anchors) -> set[Node]:
-    """Values of one number a row that a later reduction takes, such as the loss of each example.
-
-    The kernel that walks the rows stores that number, instead of everything it is made of.
-    """
-    found: set[Node] = set()
-    for step in grouping.steps:
-        if not isinstance(step, Group):
-            continue
-        for anchor in step.anchors:
-            if anchor.op.kind != "reduction" or not anchors.inlined(anchor.inputs[0]):
-                continue
-            (taken,) = anchor.inputs
-            dims = [dim for dim in taken.shape if dim != 1]
-            for node, _ in anchor_demands(anchors, step, anchor):
-                row = node.op.kind == "reduction" and [d for d in node.shape if d != 1] == dims
-                if row and node not in step.loop and taken.op.kind == "elementwise":
-                    found.add(taken)
-    return found
-
-
-def _heavy(places: dict[Node, set[tuple[Group, int]]], anchors: Anchors) -> set[Node]:
-    found: set[Node] = set()
-    for node in sorted(places, key=lambda n: n.number):
-        if node.op.name in EXPENSIVE or any(s in found for s in node.inputs if anchors.inlined(s)):
-            found.add(node)
-    return found
-
-
 class Builder:
     """Gives every anchor its buffer and turns groups and nodes into steps."""
 
@@ -177,9 +112,11 @@ class Builder:
         ordering: Ordering,
     ) -> None:
         self.graph, self.parts, self.anchors = graph, parts, anchors
+        self.roots = set(graph.roots)
         self.grouping, self.ordering = grouping, ordering
         self.order = ordering.in_order()
         self.buffers: dict[Node, Buffer] = {}
+        self.owners: Counter[Buffer] = Counter()
         self._items: dict[tuple[Node, int], Buffer] = {}
         self._constants: dict[Node, Buffer] = {}
         self._views: dict[Node, View | None] = {}
@@ -197,8 +134,8 @@ class Builder:
                 if node in self.parts:  # its memory is that of the concatenation
                     continue
                 self.buffers.setdefault(node, self._buffer(node, ARENA))
-        roots = set(self.graph.roots)
-        reuse_memory(self.order, self.anchors, self.grouping, self.buffers, roots)
+        reuse_memory(self.order, self.anchors, self.grouping, self.buffers, self.roots)
+        self.owners = Counter(self.buffers.values())
         steps = [made for step in self.order for made in self._steps(step)]
         copies = [
             Copy(self.buffers[new], self.buffers[state])
@@ -241,7 +178,7 @@ class Builder:
         if anchor.op.kind != "reduction" or group.structure.kind == "across":
             return True
         outside = any(step is not group for step in self.ordering.readers.get(anchor, []))
-        return outside or anchor in self.graph.roots
+        return outside or anchor in self.roots
 
     # ---- views
 
@@ -316,9 +253,28 @@ class Builder:
 
     def _kernel(self, group: Group) -> KernelCall:
         lowered = GroupLowering(group, self.anchors, self.memory).lower()
+        unread = self._unread(group, lowered)
+        if unread:
+            lowered = GroupLowering(
+                group, self.anchors, lambda node: None if node in unread else self.memory(node)
+            ).lower()
         written = {slot for slot, b in enumerate(lowered.kernel.buffers) if b.written}
         writes = frozenset(b for slot, b in enumerate(lowered.buffers) if slot in written)
         return KernelCall(lowered, tuple(group.anchors), frozenset(lowered.buffers), writes)
+
+    def _unread(self, group: Group, lowered: Lowered) -> set[Node]:
+        """The anchors whose memory nothing reads: all that takes them has them in registers."""
+        read = {lowered.buffers[slot] for slot in loads(lowered.kernel.body)}
+        return {
+            anchor
+            for anchor in group.anchors
+            if anchor in self.buffers
+            and anchor not in self.roots
+            and self.buffers[anchor].home == ARENA
+            and self.owners[self.buffers[anchor]] == 1
+            and self.buffers[anchor] not in read
+            and all(step is group for step in self.ordering.readers.get(anchor, []))
+        }
 
     def _product(self, node: Node) -> Product:
         a, b = self._required(node.inputs[0]), self._required(node.inputs[1])

@@ -9,7 +9,7 @@ gradient is never stored.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from graphc.ir.site import inherit_sites
 from graphc.ir.traverse import remake, topological
 from graphc.ops import scalar
 from graphc.ops.contraction import ContractionOp, matmul_op
-from graphc.ops.layout import broadcast_op
+from graphc.ops.layout import broadcast_op, reshape_op, transpose_op
 from graphc.ops.source import const, constant_op, size_op
 
 
@@ -78,12 +78,14 @@ class Factors:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What replaces a node: scale * (a @ b), plus an addend."""
+    """What replaces a node: scale * (a @ b), plus an addend; then what only moves its elements,
+    outermost first."""
 
     a: Node
     b: Node
     scale: Node
     addend: Node | None
+    moved: tuple[Node, ...] = ()
 
 
 class Contraction:
@@ -127,9 +129,17 @@ class Contraction:
     def recipe(self, node: Node) -> Recipe | None:
         """The product that a scaled node is, None if it is none."""
         factors = self.peel(node, node)
-        if factors.core is node or factors.core.op is not matmul_op or not self.alone(factors.core):
+        if factors.core is node:
             return None
-        return self._recipe(factors, False, None, node)
+        moved: list[Node] = []
+        core = factors.core
+        while core.op in (reshape_op, transpose_op) and self.alone(core):
+            moved.append(core)
+            core = core.inputs[0]
+        if core.op is not matmul_op or not self.alone(core):
+            return None
+        recipe = self._recipe(replace(factors, core=core), False, None, node)
+        return replace(recipe, moved=tuple(moved))
 
     def update(self, state: Node, new: Node) -> Recipe | None:
         """The product that updates a state in place, None if the new value is none."""
@@ -189,5 +199,8 @@ def contract(graph: Graph) -> Graph:
         operands = (new_nodes[recipe.a], new_nodes[recipe.b], recipe.scale)
         addend = (recipe.addend,) if recipe.addend is not None else ()
         with inherit_sites(node.sites):
-            new_nodes[node] = make(product_op, (*operands, *addend))
+            result = make(product_op, (*operands, *addend))
+        for layout in reversed(recipe.moved):
+            result = remake(layout, (result,))
+        new_nodes[node] = result
     return graph.with_roots([new_nodes[root] for root in graph.roots])

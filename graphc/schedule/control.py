@@ -18,6 +18,7 @@ from graphc.ir.shape import TupleType
 from graphc.ops.branch import cond_op
 from graphc.ops.loop import Scan, scan_op
 from graphc.schedule.buffer import ARENA, CARRIED, Buffer, View, Workspace, whole
+from graphc.schedule.by_rows import batch_size
 from graphc.schedule.memory import lives
 from graphc.schedule.schedule import Control, Part, Port, Schedule
 
@@ -79,9 +80,11 @@ def control_step(
     if made.flag is not None and kind == "while":
         scratch = (*scratch, made.flag.buffer)
     length = node.attrs["length"] if kind == "scan" else node.attrs.get("max_steps")
+    batch = batch_size(parts[0].schedule) if kind == "scan" else None
     return Control(
-        kind, parts, length, made.flag, tuple(made.initial), results, scratch, operands, (node,)
-    )
+        kind, parts, length, made.flag, tuple(made.initial), results, scratch, operands, (node,),
+        batch,
+    )  # fmt: skip
 
 
 class _Connection:

@@ -1,8 +1,9 @@
 """The kernel of a fold: windows added up where they overlap, without threads that share elements.
 
-A row of the result, at given places of all axes before the last one with windows, takes from each
-of these axes the windows that hit it; along the last one it adds up whole runs of windows, which
-are vectors. Rows are independent, so they run in parallel, and each element adds up in one order.
+Windows overlap along the axes that they slide over only. A plane of the result, at given places of
+the axes outside these, is cleared; then all windows of the plane are added, one place inside them
+after the other, in runs that are vectors. Planes are independent, so they run in parallel, and
+each element adds up in one order.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from graphc.loops.ir import (
     Variable,
 )
 from graphc.loops.tidy import tidy
-from graphc.ops.windows import Slide, slides_of
+from graphc.ops.windows import slides_of
 from graphc.schedule.arguments import short_loops
 from graphc.schedule.buffer import View
 from graphc.schedule.index import ZERO, Affine, Indices, variable
@@ -37,6 +38,7 @@ from graphc.schedule.scatter import combined
 from graphc.schedule.values import Values
 
 _ZERO = Constant(0, "int64")
+_PLANE = "plane"
 
 
 def lower_fold(node: Node, memory: Callable[[Node], View]) -> Lowered:
@@ -52,30 +54,51 @@ class _Fold:
         self.out = self.emit.arguments.buffer(self.view.buffer, self.view.region)
         self.emit.arguments.written.add(self.out)
         self.slides = {slide.axis: slide for slide in slides_of(node)}
-        self.last = max(self.slides)
-        self.rows = [axis for axis in range(self.last) if node.shape[axis] != 1]
-        self.inner = [axis for axis in range(self.last + 1, node.ndim) if node.shape[axis] != 1]
-        # Few elements of a window are part of the text: the compiler unrolls their loop.
-        self.emit.short = short_loops([(f"w{self.last}", self.slides[self.last].size)])
+        last = max(self.slides)
+        longer = [axis for axis in range(node.ndim) if node.shape[axis] != 1]
+        # Nothing overlaps along the other axes: those outside are for threads to share.
+        self.outer = [a for a in longer if a < last and a not in self.slides]
+        self.inner = [a for a in longer if a > last]
+        order = [(name, extent) for name, extent in self._walk() if extent != 1]
+        # A known length helps where neighbours lie side by side: the rest of a vector is masked.
+        strided = self._overlaps() and self.slides[last].stride > 1
+        self.emit.short = frozenset() if strided else short_loops(order)
 
     def lower(self) -> Lowered:
         """The kernel."""
-        body = [*self._zeros(), *self._sum()]
-        for axis in reversed(self.rows[1:]):
-            body = [self._loop(f"i{axis}", self.node.shape[axis], body)]
-        name = f"i{self.rows[0]}" if self.rows else "part"
-        body = [Loop(Axis(name, _ZERO, _ZERO, PARALLEL), tuple(body))]
-        return self._finish(body)
+        body = [*self._outer_places(), *self._zeros(), *self._sum()]
+        return self._finish([Loop(Axis(_PLANE, _ZERO, _ZERO, PARALLEL), tuple(body))])
 
     # ---- places
+
+    def _outer_places(self) -> list[Statement]:
+        """The place along each outer axis, from the number of the plane."""
+        statements: list[Statement] = []
+        rest: Expression = Variable(_PLANE, "int64")
+        for axis in reversed(self.outer[1:]):
+            extent = self.emit.arguments.dim(self.node.shape[axis])
+            quotient = Apply("floor_divide", (rest, extent), "int64")
+            above = Variable(f"above{axis}", "int64")
+            statements.append(Let(above.name, quotient))
+            whole = Apply("multiply", (above, extent), "int64")
+            statements.append(Let(f"i{axis}", Apply("subtract", (rest, whole), "int64")))
+            rest = above
+        if self.outer:
+            statements.append(Let(f"i{self.outer[0]}", rest))
+        return statements
 
     def _place(self, axis: int) -> Affine:
         return ZERO if self.node.shape[axis] == 1 else variable(f"i{axis}")
 
-    def _result(self, along: Affine) -> Indices:
-        """A place in the result, given that along the last axis with windows."""
+    def _result(self) -> Indices:
+        """The place in the result of an element of a window."""
         return tuple(
-            along if axis == self.last else self._place(axis) for axis in range(self.node.ndim)
+            Affine(
+                ((f"p{axis}", self.slides[axis].stride), (f"w{axis}", self.slides[axis].dilation))
+            )
+            if axis in self.slides
+            else self._place(axis)
+            for axis in range(self.node.ndim)
         )
 
     def _operand(self) -> Indices:
@@ -84,79 +107,72 @@ class _Fold:
             variable(f"p{axis}") if axis in self.slides else self._place(axis)
             for axis in range(self.node.ndim)
         ]
-        return (*before, *(variable(f"w{axis}") for axis in self.slides))
+        return (*before, *(variable(f"w{slide.axis}") for slide in slides_of(self.node)))
 
-    def _store(self, along: Affine, value: Expression) -> Store:
-        index = self.emit.flat(self.view, self._result(along))
+    def _store(self, place: Indices, value: Expression) -> Store:
+        index = self.emit.flat(self.view, place)
         return Store(self.out, index, value, self.emit.origin(self.node))
 
     # ---- loops
 
-    def _loop(self, name: str, extent: Dim, body: list[Statement], gate: str = "") -> Loop:
-        """A loop over an axis; with a gate one that is skipped where this is not set."""
-        stop = self.emit.arguments.dim(extent, name in self.emit.short)
-        if gate:
-            stop = Apply("where", (Variable(gate, "bool"), stop, _ZERO), "int64")
-        return Loop(Axis(name, _ZERO, stop, SEQUENTIAL), tuple(body))
-
-    def _beside(self, body: list[Statement]) -> list[Statement]:
-        for axis in reversed(self.inner):
-            body = [self._loop(f"i{axis}", self.node.shape[axis], body)]
+    def _nest(self, loops: list[tuple[str, Dim]], body: list[Statement]) -> list[Statement]:
+        for name, extent in reversed(loops):
+            stop = self.emit.arguments.dim(extent, name in self.emit.short)
+            body = [Loop(Axis(name, _ZERO, stop, SEQUENTIAL), tuple(body))]
         return body
+
+    def _walk(self) -> list[tuple[str, Dim]]:
+        """The loops over windows and what is in them, outermost first.
+
+        Where windows overlap, adding at one place of all windows first lets additions to the same
+        element follow far apart: at a place just beside, each would wait for the store before it.
+        Side by side, the elements of windows follow each other.
+        """
+        slides = sorted(self.slides.values(), key=lambda slide: slide.axis)
+        places: list[tuple[str, Dim]] = [(f"p{slide.axis}", slide.count) for slide in slides]
+        inside: list[tuple[str, Dim]] = [(f"w{slide.axis}", slide.size) for slide in slides]
+        beside = [(f"i{axis}", self.node.shape[axis]) for axis in self.inner]
+        return [*inside, *places, *beside] if self._overlaps() else [*places, *inside, *beside]
+
+    def _overlaps(self) -> bool:
+        return any(slide.span > slide.stride for slide in self.slides.values())
 
     def _zeros(self) -> list[Statement]:
         dtype = self.node.dtype
-        value: float | int | bool = 0.0 if dtype.is_float else 0
-        name = f"i{self.last}"
-        store = self._store(variable(name), Constant(value, dtype.name))
-        return [self._loop(name, self.node.shape[self.last], self._beside([store]))]
+        zero = Constant(0.0 if dtype.is_float else 0, dtype.name)
+        last_outer = max(self.outer, default=-1)
+        tail = range(last_outer + 1, self.node.ndim)
+        shape = tuple(self.node.shape[axis] for axis in tail)
+        strides = tuple(self.view.strides[axis] for axis in tail)
+        between = [axis for axis in sorted(self.slides) if axis < last_outer]
+        if not between and View(self.view.buffer, shape, strides).contiguous:
+            # In one piece: one loop.
+            start = (*(self._place(axis) for axis in range(last_outer + 1)), *(ZERO for _ in tail))
+            index = self.emit.flat(self.view, start)
+            index = Apply("add", (index, Variable("j", "int64")), "int64")
+            store = Store(self.out, index, zero, self.emit.origin(self.node))
+            return self._nest([("j", product(shape))], [store])
+        names = [
+            f"j{axis}" if axis in self.slides else f"i{axis}" for axis in range(self.node.ndim)
+        ]
+        place = tuple(
+            ZERO if self.node.shape[axis] == 1 else variable(names[axis])
+            for axis in range(self.node.ndim)
+        )
+        loops = [
+            (names[axis], self.node.shape[axis])
+            for axis in range(self.node.ndim)
+            if self.node.shape[axis] != 1 and axis not in self.outer
+        ]
+        return self._nest(loops, [self._store(place, zero)])
 
     def _sum(self) -> list[Statement]:
-        """Windows that hit the row, and their runs along the last axis."""
-        slide, dtype = self.slides[self.last], self.node.dtype
-        along = Affine(((f"p{self.last}", slide.stride), (f"w{self.last}", slide.dilation)))
-        old = Load(self.out, self.emit.flat(self.view, self._result(along)), dtype.name)
-        total = combined(
-            "add", old, self.emit.load(self.given, self._operand()), dtype.name, dtype.compute
-        )
-        body: list[Statement] = self._beside([self._store(along, total)])
-        rows = [slide for slide in self.slides.values() if slide.axis != self.last]
-        gate = f"hit{rows[-1].axis}" if rows else ""
-        whole, inside = (f"p{self.last}", slide.count), (f"w{self.last}", slide.size)
-        # Side by side, the elements of windows follow each other. Where windows overlap, adding at
-        # one place of all windows first lets additions to the same elements follow each other: at
-        # a place just beside, each would wait for the store before it.
-        overlap = slide.span > slide.stride
-        if overlap:
-            body = [self._loop(*whole, [*body], gate)]
-        else:
-            body = [self._loop(*whole, [self._loop(*inside, [*body])], gate)]
-        for position in reversed(range(len(rows))):
-            gate = f"hit{rows[position - 1].axis}" if position else ""
-            within = [*self._hit(rows[position]), *body]
-            body = [self._loop(f"w{rows[position].axis}", rows[position].size, within, gate)]
-        return [self._loop(*inside, body)] if overlap else body
-
-    def _hit(self, slide: Slide) -> list[Statement]:
-        """Which window along an axis has its element `w` in the row, and whether one has."""
-        name, dim = f"p{slide.axis}", self.emit.arguments.dim
-        moved = Affine(((f"w{slide.axis}", -slide.dilation),))
-        if self.node.shape[slide.axis] != 1:
-            moved = Affine(((f"i{slide.axis}", 1), *moved.terms))
-        place: Expression = self.emit.index(moved)
-        exact: list[Expression] = []
-        statements: list[Statement] = []
-        if slide.stride != 1:
-            from_start = Variable(f"m{slide.axis}", "int64")
-            statements.append(Let(from_start.name, place))
-            place = Apply("floor_divide", (from_start, dim(slide.stride)), "int64")
-            back = Apply("multiply", (Variable(name, "int64"), dim(slide.stride)), "int64")
-            exact = [Apply("equal", (back, from_start), "bool")]
-        at = Variable(name, "int64")
-        hits: Expression = Apply("greater_equal", (at, _ZERO), "bool")
-        for more in (Apply("less", (at, dim(slide.count)), "bool"), *exact):
-            hits = Apply("logical_and", (hits, more), "bool")
-        return [*statements, Let(name, place), Let(f"hit{slide.axis}", hits)]
+        """Every element of every window added where it lies."""
+        dtype = self.node.dtype
+        old = Load(self.out, self.emit.flat(self.view, self._result()), dtype.name)
+        new = self.emit.load(self.given, self._operand())
+        total = combined("add", old, new, dtype.name, dtype.compute)
+        return self._nest(self._walk(), [self._store(self._result(), total)])
 
     def _finish(self, body: list[Statement]) -> Lowered:
         arguments = self.emit.arguments
@@ -168,11 +184,9 @@ class _Fold:
             tuple(dtype for dtype, _ in arguments.scalars),
             tidy((*self.emit.top.statements, *body)),
         )
-        shape = self.node.shape
-        extent: Dim = shape[self.rows[0]] if self.rows else 1
-        others = [shape[axis] for axis in (*self.rows[1:], self.last, *self.inner)]
-        sizes = [slide.size for slide in self.slides.values()]
+        extent = product(tuple(self.node.shape[axis] for axis in self.outer))
+        each = product(tuple(count for _, count in self._walk()))
         return Lowered(
             kernel, tuple(arguments.views), tuple(arguments.scalars), extent,
-            product((*others, *sizes)), tuple(self.emit.notes),
+            each, tuple(self.emit.notes),
         )  # fmt: skip

@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 
-from graphc.ir.dim import Dim
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.schedule.analysis import (
@@ -29,24 +28,21 @@ from graphc.schedule.analysis import (
     is_step,
     step_operands,
 )
+from graphc.schedule.blocks import block_op
 from graphc.schedule.buffer import VIEW_OPS
-from graphc.schedule.index import ZERO, Indices, variable
-
-Dims = tuple[Dim, ...]
+from graphc.schedule.index import Indices
+from graphc.schedule.structure import (
+    Structure,
+    in_inner_loop,
+    merge,
+    root_indices,
+    row_variables,
+    structure_of,
+    value_indices,
+)
 
 # The latest groups that share something are tried; in a large graph a common input is in them all.
 _CANDIDATES = 8
-
-
-@dataclass(frozen=True)
-class Structure:
-    """The loops of a kernel: shared rows, inner axes of a row, and kept axes of an across
-    reduction."""
-
-    kind: str  # "map", "row" or "across"
-    rows: Dims
-    inner: Dims = ()
-    kept: Dims = ()
 
 
 @dataclass(eq=False)
@@ -61,106 +57,6 @@ class Group:
 
 
 Step = Group | Node
-
-
-def structure_of(node: Node) -> Structure:
-    """The loops that computing one anchor takes."""
-    if node.op.kind != "reduction":
-        return Structure("map", tuple(dim for dim in node.shape if dim != 1))
-    kept, reduced = split_axes(node)
-    shape = node.inputs[0].shape
-    # An arg reduction carries a value and an index, which one buffer cannot accumulate: it stays in
-    # registers.
-    paired = getattr(node.op, "combine", "") in ("argmax", "argmin")
-    last = len(shape) if paired else max(reduced)
-    tail = [axis for axis in kept if axis > last]
-    inner = tuple(shape[axis] for axis in reduced)
-    rows = tuple(shape[axis] for axis in kept if axis < last)
-    if not tail:
-        return Structure("row", rows, inner)
-    return Structure("across", rows, inner, tuple(shape[axis] for axis in tail))
-
-
-def split_axes(node: Node) -> tuple[list[int], list[int]]:
-    """The axes of a reduction's input that are kept (those of length 1 left out) and that are
-    reduced."""
-    shape = node.inputs[0].shape
-    reduced = [axis for axis in node.attrs["axes"] if shape[axis] != 1] or [node.attrs["axes"][-1]]
-    kept = [
-        axis for axis in range(len(shape)) if axis not in node.attrs["axes"] and shape[axis] != 1
-    ]
-    return kept, reduced
-
-
-def merge(first: Structure, second: Structure) -> Structure | None:
-    """The structure that serves both, None if there is none."""
-    if first.kind != "map" and second.kind != "map":
-        return first if first == second else None
-    if first.kind == "map" and second.kind == "map":
-        return first if first.rows == second.rows else None
-    whole, part = (second, first) if first.kind == "map" else (first, second)
-    fits = {
-        "row": (whole.rows, whole.rows + whole.inner),
-        "across": (whole.rows + whole.kept,),
-    }[whole.kind]
-    return whole if part.rows in fits else None
-
-
-def row_variables(structure: Structure) -> list[str]:
-    """The loop variables of the rows."""
-    return [f"i{n}" for n in range(len(structure.rows))]
-
-
-def inner_variables(structure: Structure) -> list[str]:
-    """The loop variables of the inner axes."""
-    return [f"j{n}" for n in range(len(structure.inner))]
-
-
-def kept_variables(structure: Structure) -> list[str]:
-    """The loop variables of the kept axes of an across reduction."""
-    return [f"k{n}" for n in range(len(structure.kept))]
-
-
-def root_indices(structure: Structure, node: Node) -> Indices:
-    """The place of an anchor (of a reduction: of the element it takes) in terms of the loop
-    variables."""
-    rows = row_variables(structure)
-    if node.op.kind == "reduction":
-        kept, reduced = split_axes(node)
-        names = dict(zip(kept, [*rows, *kept_variables(structure)], strict=True))
-        names.update(zip(reduced, inner_variables(structure), strict=True))
-        return tuple(
-            variable(names[axis]) if axis in names else ZERO for axis in range(node.inputs[0].ndim)
-        )
-    return _element_indices(node, element_variables(structure, node))
-
-
-def element_variables(structure: Structure, node: Node) -> list[str]:
-    """The loop variables of an elementwise anchor, one for each axis that is not of length 1."""
-    dims = tuple(dim for dim in node.shape if dim != 1)
-    names = row_variables(structure)
-    if structure.kind == "across":
-        return names + kept_variables(structure)
-    return names if dims == structure.rows else names + inner_variables(structure)
-
-
-def value_indices(structure: Structure, node: Node) -> Indices:
-    """The place of an anchor's own value in terms of the loop variables."""
-    if node.op.kind != "reduction":
-        return root_indices(structure, node)
-    return _element_indices(node, row_variables(structure) + kept_variables(structure))
-
-
-def _element_indices(node: Node, names: list[str]) -> Indices:
-    left = iter(names)
-    return tuple(ZERO if dim == 1 else variable(next(left)) for dim in node.shape)
-
-
-def in_inner_loop(structure: Structure, node: Node) -> bool:
-    """Whether an anchor is computed for each inner element of a row, not once a row."""
-    if structure.kind != "row" or node.op.kind == "reduction":
-        return False
-    return bool(structure.inner) and tuple(d for d in node.shape if d != 1) != structure.rows
 
 
 class Grouping:
@@ -268,13 +164,18 @@ class Grouping:
         loop = 0
         for other, at in demands_in(self.anchors, structure, node):
             source = self.anchors.memory_of(other)
-            if source is node or source not in group.loop:
+            if source is node or source not in group.loop or self._is_passed(other, source):
                 continue
             needed = _needed_loop(group, structure, node, source, at, other is source)
             if needed is None:
                 return None
             loop = max(loop, needed)
         return loop
+
+    def _is_passed(self, node: Node, source: Node) -> bool:
+        """Whether a node only adds or drops axes of length 1: what it reshapes is asked for
+        too."""
+        return node is not source and self.anchors.inlined(node)
 
     def _join(
         self, group: Group, node: Node, loop: int, touched: set[Node], needs: set[Step]
@@ -301,7 +202,7 @@ def demands_in(anchors: Anchors, structure: Structure, node: Node) -> list[Deman
     key = (structure, node)
     if key not in anchors.known_demands:
         place = root_indices(structure, node)
-        if node.op.kind == "reduction":
+        if node.op.kind == "reduction" or node.op is block_op:
             anchors.known_demands[key] = list(demands(anchors, node.inputs[0], place))
         else:
             # The anchor itself is entered; anchors inside it are not.
@@ -325,8 +226,11 @@ def _needed_loop(
     group: Group, structure: Structure, node: Node, source: Node, at: Indices, direct: bool
 ) -> int | None:
     """The earliest loop of a row in which `node` can take `source` at `at` from the same group."""
-    # An across kernel does all its reductions in one walk, before anything else.
-    if not direct or (node.op.kind == "reduction" and structure.kind == "across"):
+    # An across kernel does all its reductions in one walk, before anything else; a block is known
+    # when all its rows are done.
+    if not direct or source.op is block_op:
+        return None
+    if node.op.kind == "reduction" and structure.kind == "across":
         return None
     own = value_indices(structure, source)
     loop = group.loop[source]

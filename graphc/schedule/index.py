@@ -129,6 +129,8 @@ def added(first: Index, second: Index) -> Index:
 
 def broadcast_indices(indices: Indices, shape: Shape, source: Shape) -> Indices:
     """The place in an input of shape `source` that broadcasts to `shape`."""
+    if source == shape and 1 not in source:
+        return indices
     extra = len(shape) - len(source)
     return tuple(ZERO if dim == 1 else indices[axis + extra] for axis, dim in enumerate(source))
 
@@ -150,6 +152,8 @@ def input_indices(node: Node, indices: Indices) -> list[Indices]:
     map.
     """
     op, attrs = node.op, node.attrs
+    if op.kind == "elementwise":
+        return [broadcast_indices(indices, node.shape, source.shape) for source in node.inputs]
     if op is transpose_op:
         place: list[Index] = [ZERO] * len(indices)
         for axis, index in zip(attrs["axes"], indices, strict=True):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable
 
+from graphc.ir.dim import product
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ops.effect import check_op
@@ -13,10 +14,11 @@ from graphc.ops.joining import concat_op
 from graphc.ops.routine import RoutineOp
 from graphc.schedule.analysis import Anchors
 from graphc.schedule.contract import product_op
-from graphc.schedule.group import Group, Grouping, Step, in_inner_loop, value_indices
+from graphc.schedule.group import Group, Grouping, Step
 from graphc.schedule.index import Computed
 from graphc.schedule.runs import anchor_demands
 from graphc.schedule.scatter import known_places
+from graphc.schedule.structure import in_inner_loop, value_indices
 
 
 class Ordering:
@@ -34,7 +36,8 @@ class Ordering:
         counts: dict[Node, int] = {}
         for _, new in graph.updates:
             counts[new] = counts.get(new, 0) + 1
-        for state, new in graph.updates:
+        # Where each of two updates reads the other's old value, the smaller one is copied.
+        for state, new in sorted(graph.updates, key=lambda pair: _length(pair[0]), reverse=True):
             if new not in outputs and counts[new] == 1 and self._allow(state, new):
                 self.in_place[new] = state
 
@@ -147,6 +150,12 @@ class Ordering:
 
     def _priority(self, step: Step, sinks: set[Step]) -> tuple[int, int]:
         return (0 if step in sinks else 1, self.number[step])
+
+
+def _length(state: Node) -> int:
+    """The number of elements of a state; 0 where sizes have names."""
+    total = product(state.shape)
+    return total if isinstance(total, int) else 0
 
 
 def reads_only_in_place(anchors: Anchors, group: Group, old: Node, new: Node) -> bool:

@@ -10,6 +10,9 @@ from graphc.schedule.group import Group, Grouping, Step
 from graphc.schedule.order import reads_only_in_place
 from graphc.schedule.runs import anchor_demands
 
+# The values that a shared buffer holds, one after the other.
+Chains = dict[Buffer, list[Node]]
+
 
 def reuse_memory(
     order: list[Step],
@@ -21,7 +24,7 @@ def reuse_memory(
     """Give results of kernels the buffers of values read for the last time there, where elements
     line up. Values in `kept` are needed after all steps."""
     last = _last_reads(order, anchors, grouping)
-    taken: set[Buffer] = set()
+    taken: Chains = {}
     for position, step in enumerate(order):
         if isinstance(step, Group):
             dying = [
@@ -41,10 +44,13 @@ def _share(
     dying: list[Node],
     anchors: Anchors,
     buffers: dict[Node, Buffer],
-    taken: set[Buffer],
+    taken: Chains,
 ) -> None:
     """Let one result and one dying value share a buffer, if each element is read before it is
-    written."""
+    written.
+
+    Inside a kernel a third value may follow the second: the first has been read by then.
+    """
     mine = buffers.get(result)
     # What is carried still holds the old value, which the kernel may read.
     if mine is None or mine.home not in (ARENA, OUTPUT) or mine in taken:
@@ -52,21 +58,24 @@ def _share(
     for old in dying:
         theirs = buffers.get(old)
         born_here = old in group.loop
-        if theirs is None or theirs.home != ARENA or theirs in taken:
+        if theirs is None or theirs.home != ARENA:
             continue
-        if mine.home == OUTPUT and not born_here:
+        chain = taken.get(theirs, [old])
+        if chain[-1] is not old or (theirs in taken and not born_here):
+            continue
+        if mine.home == OUTPUT and any(node not in group.loop for node in chain):
             continue  # a value made by an earlier step may not move into the caller's array
         if born_here and not _stored_before(group, old, result):
             continue
         fits = mine.dtype is theirs.dtype and mine.elements == theirs.elements
         if fits and reads_only_in_place(anchors, group, old, result):
             shared = mine if mine.home == OUTPUT else theirs
-            buffers[result] = buffers[old] = shared
-            taken |= {mine, theirs}
+            taken[mine] = taken[theirs] = [*chain, result]
+            buffers.update(dict.fromkeys(taken[shared], shared))
             return
 
 
-def _update(step: Node, old: Node, buffers: dict[Node, Buffer], taken: set[Buffer]) -> None:
+def _update(step: Node, old: Node, buffers: dict[Node, Buffer], taken: Chains) -> None:
     """Let a scatter take over the buffer of its base, which nothing reads afterwards.
 
     It may be passed on: the base is gone when the scatter is done.

@@ -10,9 +10,11 @@ from graphc.ir.dim import Dim, product
 from graphc.ir.node import Node
 from graphc.ops.source import ramp_op
 from graphc.schedule.analysis import Anchors, Demand, is_free
+from graphc.schedule.arguments import is_near
 from graphc.schedule.buffer import View
-from graphc.schedule.group import Group, demands_in, value_indices
+from graphc.schedule.group import Group, demands_in
 from graphc.schedule.index import Added, Affine, Computed, Padded, Scaled, row_major_strides
+from graphc.schedule.structure import row_variables, value_indices
 
 Memory = Callable[[Node], View | None]
 
@@ -59,6 +61,19 @@ class Runs:
                 runs.append(Run(names[position], product(dims[start : position + 1])))
                 start = position + 1
         return runs
+
+    def across(self, runs: list[Run], dims: tuple[Dim, ...]) -> tuple[Run, ...]:
+        """A run before the last along which an access is without gaps, where its elements lie far
+        apart along the last one, and the last; nothing if there is none."""
+        if len(runs) < 2:
+            return ()
+        accesses = self._coefficients(row_variables(self.structure), dims) or []
+        for strides in accesses:
+            for run in runs[:-1]:
+                far = not is_near(strides.get(runs[-1].name, 0))
+                if far and strides.get(run.name, 0) == 1:
+                    return run, runs[-1]
+        return ()
 
     def _joins(
         self, first: str, second: str, extent: Dim, coefficients: list[dict[str, Dim]] | None

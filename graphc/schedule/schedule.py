@@ -120,7 +120,8 @@ class Control:
     - "while": the first part, which computes `flag`, then the second while it is not 0, at most
       `length` times if that is not None.
 
-    Before it starts, each view of `initial` is copied to its buffer.
+    Before it starts, each view of `initial` is copied to its buffer. `batch` is the named size of
+    which a scan can do one part after the other, or beside each other; see `by_rows`.
     """
 
     kind: str
@@ -132,6 +133,7 @@ class Control:
     scratch: tuple[Buffer, ...]
     operands: tuple[View, ...]
     nodes: tuple[Node, ...]
+    batch: str | None = None
 
     @property
     def reads(self) -> frozenset[Buffer]:

@@ -13,6 +13,8 @@ from graphc.ir.node import Node, make
 from graphc.ir.op import REGISTRY
 from graphc.ops import layout, routine
 from graphc.ops.indexing import checked_op
+from graphc.ops.reduction import sum_op
+from graphc.schedule.blocks import in_blocks
 from graphc.schedule.contract import product_op
 from tests.op_cases.case import Case, Sample, anywhere, positive, well_conditioned
 
@@ -113,6 +115,8 @@ def _cases() -> dict[str, Case]:
         "matmul": Case(gx.matmul, ((2, 3, 4), (2, 4, 5)), np.matmul),
         "product": Case(lambda a, b: make(product_op, (a, b, gx.const(0.5, a.dtype))), ((3, 4), (4,
         2)), lambda a, b: 0.5 * a @ b, smooth=False),
+        "block_reduction": Case(lambda x: in_blocks(sum_op, x, 0, 2), ((5, 3),),
+        lambda x: np.stack([x[:2].sum(0), x[2:4].sum(0), x[4]]), smooth=False),
         "pick": Case(gx.pick, ((3, 4), (3,)), lambda x, t: x[np.arange(3), t], exact={1: _LABELS}),
         "take": Case(gx.take, ((4, 2), (3,)), lambda x, i: x[i], exact={1: np.array([3, 0, 3])}),
         "scatter_add": Case(lambda v, i: gx.scatter_add(v, i, 5), ((3, 2), (3,)), _scatter,

@@ -125,3 +125,16 @@ def test_a_solution_whose_right_side_is_still_needed() -> None:
     values = array(3, 3).astype(float) + 3 * np.eye(3), array(3, 2).astype(float)
     for target in TARGETS:
         check([a, b], outputs, *values, target=target)
+
+
+def test_what_only_its_own_kernel_takes_has_no_memory() -> None:
+    # A formula too long for one expression is cut, and the piece stays in a register.
+    x = gx.input("x", ("n",))
+    y = x
+    for number in range(30):
+        y = gx.sin(y) * 0.5 + x + float(number)
+    function = check([x], [y], array(1000), target="cpu")
+    kernel_calls = function.schedule.steps
+    assert len(kernel_calls) == 1
+    assert function.memory.peak_bytes == 0
+    assert len(kernel_calls[0].writes) == 1

@@ -45,6 +45,23 @@ def test_what_reads_another_element_is_not_in_place() -> None:
     np.testing.assert_array_equal(s.value, [4, 4, 4])
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_the_smaller_of_two_that_need_each_other_is_copied(order: tuple[int, int]) -> None:
+    """Factors of a product, each updated by the other's old value, whichever is named first."""
+    a = gx.state("a", np.arange(6.0).reshape(2, 3))
+    b = gx.state("b", np.arange(12.0).reshape(3, 4))
+    x = gx.const(np.linspace(-1.0, 1.0, 8).reshape(2, 4))
+    pairs = [(a, a - x @ b.T), (b, b - a.T @ x)]
+    updates = dict(pairs[place] for place in order)
+    expected = [gx.evaluate(new) for _, new in pairs]
+    plan = gx.compile([], [], updates, target="python", stop="schedule")
+    moved = [step.target.elements for step in plan.steps if isinstance(step, Copy)]
+    assert set(moved) == {6}
+    gx.compile([], [], updates)()
+    for known, want in zip((a, b), expected, strict=True):
+        np.testing.assert_allclose(known.value, want, rtol=1e-12)
+
+
 @pytest.mark.parametrize("target", TARGETS)
 def test_one_value_for_two_states(target: str) -> None:
     """Both get it, whichever memory it was computed in; and both may be read for it."""

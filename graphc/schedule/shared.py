@@ -1,0 +1,82 @@
+"""Values that are stored although they could be computed wherever they are taken: it costs less, or
+they must not differ."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node
+from graphc.ops.scalar import equal, not_equal
+from graphc.schedule.analysis import EXPENSIVE, Anchors
+from graphc.schedule.group import Group, Grouping
+from graphc.schedule.runs import anchor_demands
+from graphc.schedule.structure import in_inner_loop
+
+
+def compared_floats(graph: Graph) -> set[Node]:
+    """Floats that are tested for equality, as the gradient of a maximum does.
+
+    Computed in two places they may be rounded in two ways, and then nothing equals the maximum.
+    """
+    found: set[Node] = set()
+    for node in graph.nodes:
+        if node.op in (equal, not_equal) and node.inputs[0].dtype.is_float:
+            for operand in node.inputs:
+                while operand.op.kind == "layout":
+                    operand = operand.inputs[0]
+                found.add(operand)
+    return found
+
+
+def shared_work(grouping: Grouping, anchors: Anchors, compared: set[Node]) -> set[Node]:
+    """Expensive values that several kernels, or several loops of one, would compute: they are
+    stored instead. Those in `compared` are stored however cheap they are."""
+    places: defaultdict[Node, set[tuple[Group, int]]] = defaultdict(set)
+    for step in grouping.steps:
+        if not isinstance(step, Group):
+            continue
+        # A number is computed again without harm, unless there are nothing but numbers.
+        alone = not step.structure.rows and step.structure.kind == "map"
+        for anchor in step.anchors:
+            inner = anchor.op.kind == "reduction" or in_inner_loop(step.structure, anchor)
+            loop = step.loop[anchor] if inner else -1
+            for node, _ in anchor_demands(anchors, step, anchor):
+                if anchors.inlined(node) and (node.ndim or alone) and node is not anchor:
+                    places[node].add((step, loop))
+    heavy = _heavy(places, anchors) | {node for node in compared if node in places}
+    shared = {node for node in heavy if len(places[node]) > 1}
+    inside = {
+        source for node in shared for source in node.inputs if places.get(source) == places[node]
+    }
+    kinds = ("elementwise", "random", "indexing")
+    return {node for node in shared - (inside - compared) if node.op.kind in kinds}
+
+
+def row_results(grouping: Grouping, anchors: Anchors) -> set[Node]:
+    """Values of one number a row that a later reduction takes, such as the loss of each example.
+
+    The kernel that walks the rows stores that number, instead of everything it is made of.
+    """
+    found: set[Node] = set()
+    for step in grouping.steps:
+        if not isinstance(step, Group):
+            continue
+        for anchor in step.anchors:
+            if anchor.op.kind != "reduction" or not anchors.inlined(anchor.inputs[0]):
+                continue
+            (taken,) = anchor.inputs
+            dims = [dim for dim in taken.shape if dim != 1]
+            for node, _ in anchor_demands(anchors, step, anchor):
+                row = node.op.kind == "reduction" and [d for d in node.shape if d != 1] == dims
+                if row and node not in step.loop and taken.op.kind == "elementwise":
+                    found.add(taken)
+    return found
+
+
+def _heavy(places: dict[Node, set[tuple[Group, int]]], anchors: Anchors) -> set[Node]:
+    found: set[Node] = set()
+    for node in sorted(places, key=lambda n: n.number):
+        if node.op.name in EXPENSIVE or any(s in found for s in node.inputs if anchors.inlined(s)):
+            found.add(node)
+    return found
