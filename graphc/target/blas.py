@@ -160,6 +160,29 @@ def gemm_tiles(
     return m, n
 
 
+# A part of the terms of a product has at least so many: what is written and added up for each of
+# them is then some per cent of the time.
+_LEAST_TERMS = 512
+
+
+@functools.lru_cache(maxsize=1024)
+def gemm_terms(m: int, n: int, k: int, dtype: str, batch: int, tile: tuple[int, int]) -> int:
+    """How many of the k terms of a product one tile of it adds up.
+
+    Where C is too small for as many tiles as the product is worth, its terms are cut too, and the
+    parts added up in their order. A function of the sizes alone, as `gemm_tiles`.
+
+    >>> gemm_terms(20, 25, 36_864, "float32", 1, (20, 25))
+    9216
+    >>> gemm_terms(128, 256, 784, "float32", 1, (128, 64))
+    784
+    """
+    operations = 2 * m * n * k * (2 if dtype == "float64" else 1) * batch
+    parts = _tiles_wanted(operations) // max(batch * _count(m, n, tile), 1)
+    parts = min(parts, k // _LEAST_TERMS)
+    return _cut(k, parts, _LEAST_TERMS // 2) if parts > 1 else k
+
+
 def _cuts(m: int, n: int, parts: int) -> list[tuple[int, int]]:
     """The tiles that give about as many parts as wanted, by rows, by columns or by both."""
     downs = [down for down in range(1, parts + 1) if parts % down == 0]
@@ -168,7 +191,7 @@ def _cuts(m: int, n: int, parts: int) -> list[tuple[int, int]]:
 
 
 def _count(m: int, n: int, tile: tuple[int, int]) -> int:
-    return -(-m // tile[0]) * -(-n // tile[1])
+    return -(-m // tile[0]) * -(-n // tile[1])  # 0 if C has no elements
 
 
 def _cost(m: int, n: int, tile: tuple[int, int], column_cost: float) -> float:

@@ -15,6 +15,7 @@ compiled again.
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import itertools
 import os
 import secrets
@@ -56,6 +57,16 @@ def content_key(*parts: str) -> str:
         digest.update(_LENGTH.pack(len(encoded)))
         digest.update(encoded)
     return digest.hexdigest()
+
+
+def release(package: str, file: str) -> str:
+    """What a package's file says of its version; "" if there is no such package.
+
+    Nothing is imported: not the package, and not importlib.metadata, which takes 15 ms."""
+    found = importlib.util.find_spec(package)
+    if found is None or found.origin is None:
+        return ""
+    return Path(found.origin).with_name(file).read_text()
 
 
 def find(key: str) -> ObjectCode | None:

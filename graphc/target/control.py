@@ -13,20 +13,42 @@ A scan is laid out as
 
 from __future__ import annotations
 
-from graphc.ir.dim import Dim, product
+import numpy as np
+
+from graphc.ir.dim import Dim, evaluate, product, size_names
+from graphc.loops.work import work as work_of
 from graphc.schedule.buffer import INPUT, OUTPUT, Buffer, View
-from graphc.schedule.schedule import Control, Part, Port, Schedule, parts_of
-from graphc.target.instructions import Opcode
-from graphc.target.program import Binder, Segment
+from graphc.schedule.schedule import (
+    Control,
+    KernelCall,
+    Part,
+    Port,
+    Product,
+    Schedule,
+    ScheduledStep,
+    parts_of,
+)
+from graphc.target.chunks import PARALLEL_WORK
+from graphc.target.instructions import COLUMNS, FRAME_WORDS, Opcode
+from graphc.target.program import Binder, Segment, argument_cells
+from graphc.target.storage import Cells, Registers, aligned
 
 # Rows of a control step besides those of its bodies, its copies and what moves.
 _FIXED_ROWS = 12
+# A batch is divided into so many parts at most, of so many rows at least: a block of a small
+# product, see `small_product`.
+_MOST_BRANCHES = 4
+_LEAST_ROWS = 8
+# What every part reads again at each step, such as weights, fits a cache of one processor.
+_SHARED_BYTES = 1 << 20
 
 
 def row_count(schedule: Schedule) -> int:
     """The most rows that the steps of a schedule take."""
     total = len(schedule.steps)
     for step in schedule.steps:
+        if isinstance(step, Product):
+            total += 1  # parts of it are added up by a second row
         if isinstance(step, Control):
             total += _FIXED_ROWS + len(step.initial)
     for part in parts_of(schedule):
@@ -59,7 +81,7 @@ def control_patches(step: Control) -> int:
         for port in part.ports:
             if port.outside.buffer.home in (INPUT, OUTPUT):
                 total += 1 + _uses(part.schedule, port.inside)
-    return total
+    return total if step.batch is None else total * _MOST_BRANCHES
 
 
 def register_count(schedule: Schedule) -> int:
@@ -101,7 +123,10 @@ class PartBinder(ProgramBinder):
     """Binds the schedule of a body inside the table of the program around it."""
 
     def __init__(self, around: ProgramBinder, part: Part, workspace: Buffer, step: int) -> None:
-        super().__init__(part.schedule, part.lives, around.sizes, around.handles, around.codes)
+        stops = None if around.stops is None else around.stops.inside()
+        super().__init__(
+            part.schedule, part.lives, around.sizes, around.handles, around.codes, stops
+        )
         self.around, self.step = around, step
         self.cells, self.table = around.cells, around.table
         self.registers = around.registers
@@ -143,25 +168,145 @@ class PartBinder(ProgramBinder):
         self.around.row = self.row
 
 
+class RowsBinder(PartBinder):
+    """Binds a body for some rows of its batch, as a table of its own: the whole loop over them.
+
+    Inside it the batch is as long as these rows; what lies outside begins at the first of them.
+    """
+
+    def __init__(self, around: ProgramBinder, step: Control, first: int, rows: int) -> None:
+        assert step.batch is not None
+        assert step.length is not None
+        (part,) = step.parts
+        sizes = {**around.sizes, step.batch: rows}
+        ProgramBinder.__init__(self, part.schedule, part.lives, sizes, around.handles, around.codes)
+        self.around, self.first, self.batch = around, first, step.batch
+        self.memory = aligned(max(self.plan.peak_bytes, 1))
+        self.arena = int(self.memory.ctypes.data)
+        self.cells = Cells(argument_cells(part.schedule))
+        count = _FIXED_ROWS + row_count(part.schedule) + len(part.ports) + _moving_cells(part)
+        self.table = np.zeros((count, COLUMNS), np.int64)
+        self.registers = Registers(np.zeros(2 + len(part.ports), np.int64), 0)
+        self.segment = Segment(holds=around.segment.holds)
+        self.ports = {port.inside: port for port in part.ports}
+        self.bases, self.moving, self.row = {}, [], 0
+        self.step = self.registers.take()
+        self.segment.holds.extend([self.memory, self.cells, self.table, self.registers])
+        _walk(self, self, around.value(step.length))
+        self.emit(Opcode.HALT)
+
+    def frame(self) -> list[int]:
+        """The words of a frame for this table; those left 0 are written when it runs."""
+        addresses = (self.table.ctypes.data, self.row, self.registers.array.ctypes.data)
+        return [*map(int, addresses), *[0] * (FRAME_WORDS - len(addresses))]
+
+    def prepare(self) -> None:
+        """Put the first address of everything that moves into a register."""
+        for buffer, port in self.ports.items():
+            if port.stride == 0 or buffer not in self.schedule.buffers:
+                continue
+            register = self.bases[buffer] = self.registers.take()
+            cell = self.registers.address(register)
+            start = self._bytes(port, port.start) + self._skipped(buffer)
+            self.registers.array[register] = self.around.address_of(port.outside, cell, start)
+
+    def _skipped(self, buffer: Buffer) -> int:
+        """The bytes of the rows before the first, in a buffer that has some for each example."""
+        if self.batch not in size_names(buffer.elements):
+            return 0
+        row = evaluate(buffer.elements, {**self.sizes, self.batch: 1})
+        return self.first * row * buffer.dtype.itemsize
+
+    def _bytes(self, port: Port, elements: Dim) -> int:
+        return self.around.value(elements) * port.outside.buffer.dtype.itemsize
+
+    def _address(self, buffer: Buffer, cell: int, offset: int = 0) -> int:
+        port = self.ports.get(buffer)
+        if port is None or buffer in self.bases:
+            return super()._address(buffer, cell, offset)
+        return self.around.address_of(port.outside, cell, offset + self._skipped(buffer))
+
+    def rows(self) -> None:
+        """Write the rows of the body."""
+        self.bind_steps()
+        assert not self.segment.patches
+
+
 def _scan(around: ProgramBinder, step: Control) -> None:
     assert step.length is not None
+    parts = branch_count(around, step)
+    if parts > 1:
+        _fork(around, step, parts)
+        return
     (part,) = step.parts
     counter = around.registers.take()
     binder = PartBinder(around, part, step.scratch[0], counter)
+    _walk(around, binder, around.value(step.length))
+
+
+def _walk(emitter: ProgramBinder, binder: PartBinder, length: int) -> None:
+    """The rows of a loop over the steps of a scan."""
     binder.prepare()
-    around.emit(Opcode.MOVE, counter, 0)
-    to_check = around.emit(Opcode.JUMP, 0)
-    body = around.row
+    counter = binder.step
+    emitter.emit(Opcode.MOVE, counter, 0)
+    to_check = emitter.emit(Opcode.JUMP, 0)
+    body = emitter.row
     binder.rows()
-    around.emit(Opcode.ADD, counter, 1)
-    around.table[to_check, 1] = around.row
-    length = around.value(step.length)
-    around.emit(Opcode.JUMP_IF_LESS, counter, length, 0, around.row + 2)
-    to_end = around.emit(Opcode.JUMP, 0)
+    emitter.emit(Opcode.ADD, counter, 1)
+    emitter.table[to_check, 1] = emitter.row
+    emitter.emit(Opcode.JUMP_IF_LESS, counter, length, 0, emitter.row + 2)
+    to_end = emitter.emit(Opcode.JUMP, 0)
     for row in binder.moving:
-        around.emit(*row)
-    around.emit(Opcode.JUMP, body)
-    around.table[to_end, 1] = around.row
+        emitter.emit(*row)
+    emitter.emit(Opcode.JUMP, body)
+    emitter.table[to_end, 1] = emitter.row
+
+
+def _fork(around: ProgramBinder, step: Control, parts: int) -> None:
+    """One row that runs a table for each part of the batch."""
+    assert step.batch is not None
+    count = around.sizes[step.batch]
+    each = -(-count // parts)
+    frames = np.array(
+        [
+            RowsBinder(around, step, first, min(each, count - first)).frame()
+            for first in range(0, count, each)
+        ],
+        np.int64,
+    )
+    around.segment.holds.append(frames)
+    around.emit(Opcode.FORK, int(frames.ctypes.data), len(frames))
+
+
+def branch_count(around: ProgramBinder, step: Control) -> int:
+    """The parts of its batch that a scan is done in: by its sizes alone.
+
+    Not where the parts are too few rows for a product, where there is little to do, and where what
+    all parts read at every step does not stay in a cache.
+    """
+    if step.batch is None or step.length is None or around.stops is not None:
+        return 1
+    (part,) = step.parts
+    shared = sum(
+        around.value(port.inside.elements) * port.inside.dtype.itemsize
+        for port in part.ports
+        if port.stride == 0 and step.batch not in size_names(port.inside.elements)
+    )
+    parts = min(_MOST_BRANCHES, around.sizes[step.batch] // _LEAST_ROWS)
+    if parts < 2 or shared > _SHARED_BYTES:
+        return 1
+    work = around.value(step.length) * sum(_work(around, inner) for inner in part.schedule.steps)
+    return parts if work >= 2 * PARALLEL_WORK else 1
+
+
+def _work(around: ProgramBinder, step: ScheduledStep) -> int:
+    if isinstance(step, KernelCall):
+        lowered = step.lowered
+        visits = around.value(lowered.extent) * max(around.value(lowered.row_work), 1)
+        return visits * work_of(lowered.kernel.body)
+    if isinstance(step, Product):
+        return around.value(product(step.c.shape) * step.a.shape[-1])
+    return 0
 
 
 def _flag_row(around: ProgramBinder, step: Control) -> int:

@@ -1,23 +1,28 @@
 """Kernel text to native code on this machine, through a cache in memory and one on disk.
 
-A process that finds its kernels in the cache imports llvmlite, not Numba, and loads each in well
-under a millisecond.
+A process that finds its kernels in the cache loads each in well under a millisecond. One that does
+not compiles them, several at once. Two front ends write LLVM from the same text: graphc's own
+("cpu"), and Numba ("numba"), which takes about twenty times as long. Numba is imported for its
+kernels and to compile the driver, once on a machine.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
-import importlib.metadata
+import os
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
+from threading import Thread
+from typing import NamedTuple
 
 from graphc.errors import CompileError
 from graphc.ops import philox
-from graphc.target import blas, cache, engine, loader
+from graphc.target import blas, cache, engine, loader, object_code
 
 KERNEL_ABI = "void kernel(int64 lo, int64 hi, int64* argv, int64* context); 1"
 
@@ -31,7 +36,7 @@ class NativeKernel:
 
     address: int
     seconds: float  # what it took to compile or to load
-    from_cache: bool  # no compilation was needed
+    from_cache: bool  # no compilation was needed: found on disk, or in this process
     symbol: str
 
 
@@ -45,19 +50,19 @@ def _environment() -> str:
     # Philox is written on a lower floor, where the interpreter needs it too.
     for path in (*sorted(Path(__file__).parent.glob("*.py")), Path(philox.__file__)):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    versions = [f"{name} {importlib.metadata.version(name)}" for name in ("numba", "llvmlite")]
-    return "\n".join([KERNEL_ABI, digest.hexdigest(), *versions, engine.description()])
+    # What the driver depends on.
+    digest.update(cache.release("numba", "_version.py").encode())
+    return "\n".join([KERNEL_ABI, digest.hexdigest(), engine.description()])
 
 
-def compile_kernel(source: str, name: str = "kernel") -> NativeKernel:
-    """Native code of the kernel `name` of a kernel module (see `loader`).
+def compile_kernel(source: str, front_end: str = "cpu") -> NativeKernel:
+    """Native code of the function `kernel` of a kernel module (see `loader`).
 
-    Raises CompileError, naming the line, for text that is not a kernel or that Numba cannot type;
-    CacheError when the cache directory is open to others.
+    `front_end` is "cpu" or "numba". Raises CompileError, naming the line, for text that is not a
+    kernel or whose operands do not fit; CacheError when the cache directory is open to others.
     """
-    return native_function(
-        "kernel", source + "\0" + name, lambda symbol: _emit(source, name, symbol)
-    )
+    known = _FRONT_ENDS[front_end]
+    return native_function(known.kind, source, functools.partial(known.emit, source))
 
 
 def native_function(kind: str, text: str, emit: Callable[[str], bytes]) -> NativeKernel:
@@ -66,28 +71,124 @@ def native_function(kind: str, text: str, emit: Callable[[str], bytes]) -> Nativ
     with _LOCK:
         found = _memory.get(key)
         if found is None:
-            found = _memory[key] = _load(key, f"graphc_{kind}_{key[:32]}", emit)
+            found = _remember(key, _from_disk(key) or _made(key, kind, emit))
         return found
 
 
-def _load(key: str, symbol: str, emit: Callable[[str], bytes]) -> NativeKernel:
+def compile_kernels(
+    sources: Iterable[str], workers: int, front_end: str = "cpu"
+) -> dict[str, NativeKernel]:
+    """Native code of several kernel modules, compiled by several threads at once.
+
+    A module that cannot be compiled is left out; `compile_kernel` says why. The threads have
+    ended when this returns. Code does not depend on how many there are.
+    """
+    known = _FRONT_ENDS[front_end]
+    with _LOCK:
+        keys = {source: cache.content_key(known.kind, source, _environment()) for source in sources}
+        found = {source: _memory.get(key) or _from_disk(key) for source, key in keys.items()}
+        missing = [source for source in keys if found[source] is None]
+        # The longest ones first: the threads then end at about the same time.
+        missing.sort(key=len, reverse=True)
+        found |= _compile_all({source: keys[source] for source in missing}, workers, known)
+        ready = {source: kernel for source, kernel in found.items() if kernel is not None}
+        for source, kernel in ready.items():
+            _remember(keys[source], kernel)
+        return ready
+
+
+def _remember(key: str, kernel: NativeKernel) -> NativeKernel:
+    # Who asks again finds it ready.
+    _memory[key] = replace(kernel, seconds=0.0, from_cache=True)
+    return kernel
+
+
+def _compile_all(
+    missing: Mapping[str, str], workers: int, front_end: _FrontEnd
+) -> dict[str, NativeKernel]:
+    """The kernels of these sources, by source; their keys are given."""
+    jobs = iter(missing.items())  # gives each of its items to one thread
+    made: dict[str, NativeKernel] = {}
+
+    def work() -> None:
+        for source, key in jobs:
+            with suppress(Exception):  # compile_kernel meets it again
+                made[source] = _made(key, front_end.kind, functools.partial(front_end.emit, source))
+
+    helpers = [Thread(target=work) for _ in range(min(workers, len(missing)) - 1)]
+    for helper in helpers:
+        helper.start()
+    try:
+        work()
+    finally:
+        for _ in jobs:  # after an interrupt nothing more is begun
+            pass
+        for helper in helpers:
+            helper.join()
+    return made
+
+
+def _from_disk(key: str) -> NativeKernel | None:
     start = time.perf_counter()
     item = cache.find(key)
-    from_cache = item is not None
-    if item is None:
-        code = emit(symbol)
-        item = cache.ObjectCode(symbol, engine.undefined_symbols(code), code)
-        cache.store(key, item)
+    return None if item is None else _loaded(item, start, from_cache=True)
+
+
+def _made(key: str, kind: str, emit: Callable[[str], bytes]) -> NativeKernel:
+    start = time.perf_counter()
+    symbol = f"graphc_{kind}_{key[:32]}"
+    code = emit(symbol)
+    item = cache.ObjectCode(symbol, engine.undefined_symbols(code), code)
+    cache.store(key, item)
+    return _loaded(item, start, from_cache=False)
+
+
+def _loaded(item: cache.ObjectCode, start: float, from_cache: bool) -> NativeKernel:
     blas.define_symbols(item.needs)
     address = engine.load(item.code, item.symbol, item.needs)
     return NativeKernel(address, time.perf_counter() - start, from_cache, item.symbol)
 
 
-def _emit(source: str, name: str, symbol: str) -> bytes:
-    # Numba takes 0.3 s to import and to fill its tables: only when something must be compiled.
-    from graphc.target import intrinsics, numba_codegen
+def _emit(source: str, symbol: str) -> bytes:
+    # Building LLVM's text takes 10 ms to import: only when something must be compiled.
+    from graphc.target import native_kernel, native_primitives
 
-    kernels = loader.load(source, intrinsics.INTRINSICS, f"<graphc {symbol}>")
-    if name not in kernels:
-        raise CompileError(f"expected a kernel {name!r}, got {sorted(kernels)}")
-    return numba_codegen.emit_object(numba_codegen.Function(kernels[name], symbol))
+    filename = f"<graphc {symbol}>"
+    kernels = loader.parse(source, native_primitives.NATIVE, filename)
+    _require_kernel(kernels, filename)
+    return object_code.object_code(native_kernel.kernel_module(kernels["kernel"], symbol, filename))
+
+
+def _emit_with_numba(source: str, symbol: str) -> bytes:
+    # Numba takes 0.2 s to import.
+    from graphc.target import numba_kernel, numba_primitives
+
+    filename = f"<graphc {symbol}>"
+    kernels = loader.load(source, numba_primitives.PRIMITIVES, filename)
+    _require_kernel(kernels, filename)
+    return object_code.object_code(numba_kernel.kernel_module(kernels["kernel"], symbol))
+
+
+def _require_kernel(found: Collection[str], filename: str) -> None:
+    if "kernel" not in found:
+        raise CompileError(f"{filename}: expected a function kernel, got {sorted(found)}")
+
+
+class _FrontEnd(NamedTuple):
+    """A way from a kernel's text to object code; `kind` sets its code apart in the cache."""
+
+    kind: str
+    emit: Callable[[str, str], bytes]  # of the text and the symbol
+
+
+_FRONT_ENDS = {
+    "cpu": _FrontEnd("kernel", _emit),
+    "numba": _FrontEnd("numba_kernel", _emit_with_numba),
+}
+
+
+# A child of a fork has only the thread that forked: no other one may be compiling then.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_LOCK.acquire, after_in_parent=_LOCK.release, after_in_child=_LOCK.release
+    )

@@ -1,7 +1,7 @@
 """Runs program tables natively: the driver's parts are loaded once, a run is one call.
 
     prepared = driver.prepare(table, registers, context)
-    row = prepared.run(0, parallel=True)
+    row = prepared.run(0)
 
 The row is HALTED at the end, the one to go on at after a YIELD, or the one that failed.
 """
@@ -10,18 +10,15 @@ from __future__ import annotations
 
 import ctypes
 import functools
-from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from graphc.errors import ArgumentError
-from graphc.target import blas, cpu, threads
-from graphc.target.instructions import COLUMNS, CONTEXT_WORDS, Opcode
+from graphc.target import blas, cpu, entry, threads
+from graphc.target.instructions import COLUMNS, CONTEXT_WORDS, NOT_STARTED, Opcode
 
 _Words = NDArray[np.int64]
-_Entry = Callable[[int, int, int], int]
 
 
 def _part(name: str) -> int:
@@ -35,14 +32,15 @@ def _part(name: str) -> int:
 
 
 @functools.cache
-def _entry() -> _Entry:
-    """The native `drive(frame, pc, parallel)`, with all that it calls in place."""
+def _entry() -> int:
+    """The address of the native `enter`, with all that it calls in place."""
+    entry.define_interface()
     pool = threads.pool
     pool.word(threads.WORK).value = _part("work")
     pool.word(threads.TILE).value = _part("tile")
     pool.word(threads.LAUNCH).value = _part("launch")
-    signature = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_int64, ctypes.c_int64)
-    return signature(_part("drive"))
+    pool.word(threads.BRANCH).value = _part("branch")
+    return _part("enter")
 
 
 def load() -> None:
@@ -64,48 +62,56 @@ def _words(name: str, array: _Words, least: int) -> int:
 class PreparedRun:
     """One table with its registers and context, whose addresses are looked up once.
 
-    Holds the arrays. Two threads must not run the same one at once.
+    `enter(row)` is `run(row)` without a layer of Python, 0.1 us a call: it may answer NOT_STARTED,
+    and then has done nothing; `run` helps. Both hold the arrays and release the GIL meanwhile. Two
+    threads must not run the same program at once.
     """
 
-    __slots__ = ("_address", "_arrays", "_call", "_frame")
+    __slots__ = ("enter",)
 
-    def __init__(self, table: _Words, registers: _Words, context: _Words) -> None:
+    def __init__(
+        self, table: _Words, registers: _Words, context: _Words, parallel: bool = True
+    ) -> None:
         if table.ndim != 2 or table.shape[1] != COLUMNS:
             raise ArgumentError(f"table: expected shape (rows, {COLUMNS}), got {table.shape}")
-        if (table[:, 0] == Opcode.GEMM).any():
+        codes = table[:, 0]
+        if ((codes == Opcode.GEMM) | (codes == Opcode.FORK)).any():
             blas.connect()
-        self._arrays = (table, registers, context)
         # In the order of `native_pool`; the last words are the native side's own.
-        self._frame = (ctypes.c_int64 * 8)(
+        frame = (ctypes.c_int64 * 8)(
             _words("table", table, COLUMNS),
             table.shape[0],
             _words("registers", registers, 1),
             _words("context", context, CONTEXT_WORDS),
             threads.pool.address,
+            parallel,
         )
-        self._address = ctypes.addressof(self._frame)
-        self._call: Any = _entry()
+        owned = (frame, table, registers, context)
+        self.enter = entry.builtin(_entry(), ctypes.addressof(frame), owned)
 
-    def run(self, pc: int = 0, parallel: bool = True) -> int:
+    def run(self, pc: int = 0) -> int:
         """Run from row `pc`: HALTED at the end, the row after a YIELD, the row that failed.
 
-        What failed is in the context.
-        The GIL is released meanwhile. Not interruptible: a long program must YIELD.
+        What failed is in the context. Not interruptible: a long program must YIELD.
         """
-        if not threads.pool.started:
+        row = self.enter(pc)
+        if row == NOT_STARTED:
             load()
-        result: int = self._call(self._address, pc, parallel)
-        return result
+            row = self.enter(pc)
+        return row
 
 
-def prepare(table: _Words, registers: _Words, context: _Words) -> PreparedRun:
+def prepare(
+    table: _Words, registers: _Words, context: _Words, parallel: bool = True
+) -> PreparedRun:
     """Look up addresses for many runs of one table (int64, shape (rows, COLUMNS)).
 
-    If the table is to have GEMM rows, one must be there now. Its other cells may change later.
+    If the table is to have GEMM rows, one must be there now. Its other cells may change later. Not
+    `parallel`: all by the thread that runs it.
     """
-    return PreparedRun(table, registers, context)
+    return PreparedRun(table, registers, context, parallel)
 
 
 def run(table: _Words, pc: int, registers: _Words, context: _Words, parallel: bool = True) -> int:
     """Run a table once; see `PreparedRun.run`."""
-    return PreparedRun(table, registers, context).run(pc, parallel)
+    return PreparedRun(table, registers, context, parallel).run(pc)

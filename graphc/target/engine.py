@@ -19,7 +19,7 @@ _SYMBOL = struct.Struct("<IBBHQQ")  # name, info, other, section, value, size
 
 
 @functools.cache
-def _binding() -> Any:
+def binding() -> Any:
     """LLVM, made ready for this machine. It takes 30 ms to load: not before it is needed."""
     import llvmlite.binding
 
@@ -28,10 +28,9 @@ def _binding() -> Any:
     return llvmlite.binding
 
 
-@functools.cache
 def target_machine() -> Any:
-    """The host CPU as LLVM sees it, with every feature it has."""
-    llvm = _binding()
+    """The host CPU as LLVM sees it, with every feature it has: one for one thread at a time."""
+    llvm = binding()
     triple = llvm.get_process_triple()
     return llvm.Target.from_triple(triple).create_target_machine(
         cpu=llvm.get_host_cpu_name(),
@@ -46,18 +45,21 @@ def target_machine() -> Any:
 @functools.cache
 def description() -> str:
     """What object code depends on beside its source: LLVM, the CPU and its features."""
-    llvm = _binding()
+    import llvmlite
+
+    llvm = binding()
     features = llvm.get_host_cpu_features().flatten()
     version = ".".join(str(part) for part in llvm.llvm_version_info)
     triple = llvm.get_process_triple()
     cpu = llvm.get_host_cpu_name()
-    return f"llvm {version} {triple} {cpu} {features}"
+    return f"llvmlite {llvmlite.__version__} llvm {version} {triple} {cpu} {features}"
 
 
 @functools.cache
 def _engine() -> Any:
-    llvm = _binding()
-    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), target_machine())
+    llvm = binding()
+    module = llvm.parse_assembly("", llvm.create_context())
+    return llvm.create_mcjit_compiler(module, target_machine())
 
 
 def undefined_symbols(object_code: bytes) -> list[str]:
@@ -90,14 +92,14 @@ def _undefined(object_code: bytes, offset: int, size: int, strings: int) -> list
 def define(symbol: str, address: int) -> None:
     """Make `symbol` known to all object code loaded later."""
     with _LOCK:
-        _binding().add_symbol(symbol, address)
+        binding().add_symbol(symbol, address)
 
 
 def is_defined(symbol: str) -> bool:
     """Whether object code may refer to `symbol`."""
     with _LOCK:
         _engine()  # which makes the process's own symbols known, such as memset
-        return _binding().address_of_symbol(symbol) is not None
+        return binding().address_of_symbol(symbol) is not None
 
 
 def load(object_code: bytes, symbol: str, needs: list[str]) -> int:
@@ -112,7 +114,7 @@ def load(object_code: bytes, symbol: str, needs: list[str]) -> int:
         )
     with _LOCK:
         engine = _engine()
-        engine.add_object_file(_binding().ObjectFileRef.from_data(object_code))
+        engine.add_object_file(binding().ObjectFileRef.from_data(object_code))
         engine.finalize_object()
         address = int(engine.get_function_address(symbol))
     if not address:

@@ -17,22 +17,22 @@ from graphc.schedule.schedule import (
     Routine,
     Schedule,
     ScheduledStep,
+    parts_of,
 )
 from graphc.target.control import ProgramBinder, control_patches, register_count, row_count
-from graphc.target.instructions import COLUMNS, CONTEXT_WORDS, HALTED, Context, Opcode
+from graphc.target.instructions import COLUMNS, CONTEXT_WORDS, HALTED, NOT_STARTED, Context, Opcode
 from graphc.target.machine import Machine
-from graphc.target.program import Cells, Failed, Registers, Segment, argument_cells
+from graphc.target.program import Failed, Segment, Stops, argument_cells
+from graphc.target.storage import Cells, Registers, aligned
 
 _STATUS, _STEP = int(Context.STATUS), int(Context.STEP)
 
 Handles = Mapping[ScheduledStep, int]
 
 
-def aligned(size: int) -> np.ndarray:
-    """`size` bytes whose address is a multiple of 64."""
-    memory = np.empty(size + ALIGNMENT, np.uint8)
-    start = -int(memory.ctypes.data) % ALIGNMENT
-    return memory[start : start + size]
+def step_count(schedule: Schedule) -> int:
+    """The steps of a schedule, with those of its bodies."""
+    return len(schedule.steps) + sum(step_count(part.schedule) for part in parts_of(schedule))
 
 
 def patch_count(schedule: Schedule) -> int:
@@ -57,7 +57,10 @@ def patch_count(schedule: Schedule) -> int:
 
 
 class Instance:
-    """A program bound to sizes for single calls: write addresses into `registers`, then `run()`."""
+    """A program bound to sizes for single calls: write addresses into `registers`, then `run()`.
+
+    Where it is `stepped`, it can return to Python after each step (see `target.stepped`).
+    """
 
     def __init__(
         self,
@@ -66,16 +69,21 @@ class Instance:
         sizes: Mapping[str, int],
         handles: Handles,
         machine: Machine,
+        stepped: bool = False,
     ) -> None:
         self.codes: dict[int, Failed] = {}
-        binder = ProgramBinder(schedule, lives, sizes, handles, self.codes)
+        ports = len(schedule.inputs) + len(schedule.outputs)
+        used = ports + register_count(schedule) + 1
+        self.stops = Stops(used, used + 1, used) if stepped else None
+        binder = ProgramBinder(schedule, lives, sizes, handles, self.codes, self.stops)
         self.plan = binder.plan
         self.arena = aligned(max(binder.plan.peak_bytes, ALIGNMENT))
         self.cells = Cells(argument_cells(schedule))
         rows = row_count(schedule) + 2 + patch_count(schedule)
+        if stepped:
+            rows += step_count(schedule) + 1
         self.table = np.zeros((rows, COLUMNS), np.int64)
-        ports = len(schedule.inputs) + len(schedule.outputs)
-        self.registers = np.zeros(ports + register_count(schedule) + 1, np.int64)
+        self.registers = np.zeros(used + 2 * stepped, np.int64)
         self.context = np.zeros(CONTEXT_WORDS, np.int64)
         self.segment = binder.bind(
             int(self.arena.ctypes.data), self.table, 0, self.cells, Registers(self.registers, ports)
@@ -84,22 +92,21 @@ class Instance:
         self.table[count, 0] = Opcode.HALT
         row = write_patches(self.table, count + 1, self.segment)
         self.table[row, :2] = Opcode.JUMP, 0
-        self._run = machine.prepare(self.table, self.registers, self.context)
+        prepared = machine.prepare(self.table, self.registers, self.context)
+        self._run, self._enter = prepared.run, prepared.enter
         self._start = count + 1
         # Python reads and writes a memoryview faster than an array's elements.
         self._words = memoryview(self.context)  # type: ignore[arg-type]
-
-    def run_rows(self, row: int) -> None:
-        """Run from a row of the table to the next HALT, whatever fails."""
-        self._words[_STATUS] = 0
-        self._run(row)
 
     def run(self, step: int) -> None:
         """Run once; `step` is what random draws see. Raises what the run reports."""
         words = self._words
         words[_STATUS] = 0
         words[_STEP] = step
-        if self._run(self._start) != HALTED or words[_STATUS]:
+        row = self._enter(self._start)
+        if row == NOT_STARTED:
+            row = self._run(self._start)
+        if row != HALTED:
             raise failure(self.context, self.codes)
 
 

@@ -20,14 +20,19 @@ of a float64 (`float_bits`). R[i] is a register. Unused cells are ignored.
 | FILL_ZERO | to | bytes | | | | | |
 | CHECK | | | | | | | stop if the context holds a failure |
 | YIELD | register | | | | | | R[register] -= 1; at 0 return the next row |
+| SUM | see `Gemm` | | | | | | C = P1 + P2 + ... + beta C |
+| FORK | frames | count | | | | | run `count` tables, in any order |
 
 SET writes base + R[register] * stride + R[register2] * stride2; the cell may lie in the table.
 Chunk c of PARALLEL is kernel(c * grain, min((c + 1) * grain, extent), argv, context). With
 is_register the limit of JUMP_IF_LESS is R[limit]. A program that YIELDed goes on at the row
 returned.
 
-The context is looked at after every KERNEL, PARALLEL and GEMM, so CHECK is for failures that were
-in it before. A failure writes its row into the context and returns that row.
+A frame of FORK has the eight words of `native_pool`: the address of a table, its rows, and its
+registers; it runs from row 0 until it halts. These tables neither YIELD nor FORK.
+
+The context is looked at after every KERNEL, PARALLEL, GEMM and FORK, so CHECK is for failures that
+were in it before. A failure writes its row into the context and returns that row.
 
 Row 0 of a table runs first only because the caller starts there. Leaving the table is a failure,
 not a crash.
@@ -38,9 +43,14 @@ from __future__ import annotations
 import struct
 from enum import IntEnum
 
-COLUMNS = 24
+COLUMNS = 25
+FRAME_WORDS = 8
+"""What a run works on: see `native_pool`."""
 HALTED = -1
 """What the driver returns for a program that came to its end."""
+
+NOT_STARTED = -2
+"""What the driver returns at once when its threads are to be started first, as after a fork."""
 
 GEMM_LIMIT = 2**31 - 1
 """Sizes and leading dimensions of a product must fit what BLAS takes, a 32-bit integer."""
@@ -64,6 +74,8 @@ class Opcode(IntEnum):
     FILL_ZERO = 12
     CHECK = 13
     YIELD = 14
+    SUM = 15
+    FORK = 16
 
 
 class Gemm(IntEnum):
@@ -74,6 +86,11 @@ class Gemm(IntEnum):
     beta C. `batch` products are `stride_*` elements apart; where `group` is not 0, those of a group
     of so many are, and the groups `group_*` (C has one distance for all). C is computed in tiles of
     tile_m x tile_n, each done by one thread: by BLAS, or by a kernel of our own (`small_product`).
+
+    Where `tile_k` is neither 0 nor k or more, the k terms are cut as well: every product of the
+    batch gives ceil(k / tile_k) matrices, one after the other as C's, and a SUM row adds them up.
+    There k counts them, `stride_a` is their distance, `lda` that of their rows, and the rows of C
+    are computed tile_m at once.
     """
 
     DTYPE = 1  # 0 float32, 1 float64
@@ -99,6 +116,7 @@ class Gemm(IntEnum):
     GROUP = 21
     GROUP_A = 22
     GROUP_B = 23
+    TILE_K = 24
 
 
 class Context(IntEnum):

@@ -22,6 +22,10 @@ class Kind:
     family: Literal["boolean", "unsigned", "signed", "float"]
     width: int
 
+    def __str__(self) -> str:
+        name = {"boolean": "bool", "unsigned": "uint", "signed": "int"}.get(self.family, "float")
+        return name if self.family == "boolean" else f"{name}{self.width}"
+
     @property
     def is_float(self) -> bool:
         return self.family == "float"

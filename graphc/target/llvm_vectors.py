@@ -92,6 +92,13 @@ class VectorBuilder:
             arguments = [value, pointer, INT32(self.size), mask]
             self._call(f"llvm.masked.store.{self._suffix}.p0", ir.VoidType(), arguments)
 
+    def prefetch(self, pointer: Any, to_write: bool = False) -> None:
+        """Have the line there come near: into the nearest cache to be written, else the next."""
+        kind = ir.FunctionType(ir.VoidType(), [BYTE.as_pointer(), INT32, INT32, INT32])
+        function = cgutils.get_or_insert_function(self.builder.module, kind, "llvm.prefetch.p0")
+        how = (INT32(1), INT32(3)) if to_write else (INT32(0), INT32(2))
+        self.builder.call(function, [pointer, *how, INT32(1)])
+
     def multiply_add(self, a: Any, b: Any, c: Any) -> Any:
         """a b + c, rounded once where the processor can."""
         if host_fuses():

@@ -36,17 +36,30 @@ def load(
     `filename` is what tracebacks show; the text is registered under it, so that they show lines
     too. Raises CompileError naming the line and the construct when the text is not a kernel
     module."""
-    tree = _parse(source, filename)
-    imported = _Checker(namespace, filename).check(tree)
-    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-    module = ast.Module([*functions], type_ignores=[])
+    functions, imported = _checked(source, namespace, filename)
+    module = ast.Module([*functions.values()], type_ignores=[])
     code = compile(module, filename, "exec", dont_inherit=True)
     scope: dict[str, Any] = {"__builtins__": {"range": range}, "__name__": "graphc_kernels"}
     scope.update({name: namespace[name] for name in imported})
     lines = source.splitlines(keepends=True)
     linecache.cache[filename] = (len(source), None, lines, filename)
     exec(code, scope)
-    return {function.name: scope[function.name] for function in functions}
+    return {name: scope[name] for name in functions}
+
+
+def parse(
+    source: str, namespace: Mapping[str, object], filename: str
+) -> dict[str, ast.FunctionDef]:
+    """The syntax trees of the kernels of `source` by name, checked as by `load`."""
+    return _checked(source, namespace, filename)[0]
+
+
+def _checked(
+    source: str, namespace: Mapping[str, object], filename: str
+) -> tuple[dict[str, ast.FunctionDef], set[str]]:
+    tree = _parse(source, filename)
+    imported = _Checker(namespace, filename).check(tree)
+    return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}, imported
 
 
 def _parse(source: str, filename: str) -> ast.Module:

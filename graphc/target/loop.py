@@ -15,12 +15,14 @@ from graphc.schedule.buffer import Life
 from graphc.schedule.memory import ALIGNMENT
 from graphc.schedule.note import IndexNote
 from graphc.schedule.schedule import Schedule
+from graphc.target.chunks import chunk
 from graphc.target.control import ProgramBinder, register_count, row_count
-from graphc.target.instance import Handles, aligned, failure, patch_count, write_patches
+from graphc.target.instance import Handles, failure, patch_count, write_patches
 from graphc.target.instructions import COLUMNS, CONTEXT_WORDS, HALTED, Context, Opcode
 from graphc.target.machine import Machine
-from graphc.target.program import Cells, Failed, Registers, argument_cells, chunk
+from graphc.target.program import Failed, argument_cells
 from graphc.target.routine_source import gather_source, shuffle_source
+from graphc.target.storage import Cells, Registers, aligned
 
 _SHUFFLE_CELLS, _GATHER_CELLS = 4, 5
 
@@ -92,7 +94,7 @@ class LoopProgram:
         self._write()
         self.row = 0
         self.done = 0
-        self._run = machine.prepare(self.table, self.registers, self.context)
+        self._run = machine.prepare(self.table, self.registers, self.context).run
 
     # ---- layout
 

@@ -3,12 +3,13 @@ source uncompiled."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from graphc.errors import ArgumentError, TargetError
+from graphc.errors import ArgumentError, CompileError, TargetError
 from graphc.target import cpu, driver, loader, python_driver
 from graphc.target.primitives import PRIMITIVES
 
@@ -16,36 +17,64 @@ Words = np.ndarray
 Run = Callable[[int], int]
 
 
+class Compiled(NamedTuple):
+    """A kernel that can be called."""
+
+    handle: int
+    seconds: float  # what it took to compile or to load
+    from_cache: bool
+
+
+class Prepared(Protocol):
+    """A table that is ready to be run."""
+
+    @property
+    def enter(self) -> Run:
+        """As `run`, with less in between; NOT_STARTED says that `run` is to be called instead."""
+
+    def run(self, pc: int, /) -> int:
+        """Run the table from a row; the row that it stopped at."""
+
+
 class Machine(Protocol):
     """Compiles kernels and runs tables."""
 
     name: str
 
-    def kernel(self, source: str) -> tuple[int, float, bool]:
-        """The handle of a kernel, the seconds it took, and whether it came from the cache."""
+    def kernel(self, source: str) -> Compiled:
+        """One kernel; raises CompileError for what cannot be compiled."""
 
-    def prepare(self, table: Words, registers: Words, context: Words) -> Run:
-        """A function that runs the table from a row and gives the row it stopped at."""
+    def kernels(self, sources: Iterable[str]) -> dict[str, Compiled]:
+        """Several kernels by their sources, without those that cannot be compiled."""
+
+    def prepare(self, table: Words, registers: Words, context: Words) -> Prepared:
+        """Get ready to run a table, which may still change."""
 
 
 class NativeMachine:
-    """Kernels compiled by Numba, run by the native driver."""
+    """Compiled kernels, run by the native driver; `name` says whose: "cpu" or "numba"."""
 
-    name = "cpu"
-
-    def __init__(self, threads: int) -> None:
+    def __init__(self, name: str, threads: int) -> None:
+        self.name = name
+        self.threads = threads
         self.parallel = threads > 1
 
-    def kernel(self, source: str) -> tuple[int, float, bool]:
-        """The address of a compiled kernel."""
-        native = cpu.compile_kernel(source)
-        return native.address, native.seconds, native.from_cache
+    def kernel(self, source: str) -> Compiled:
+        """A compiled kernel; its handle is its address."""
+        native = cpu.compile_kernel(source, self.name)
+        return Compiled(native.address, native.seconds, native.from_cache)
 
-    def prepare(self, table: Words, registers: Words, context: Words) -> Run:
-        """A run of the native driver."""
-        prepared = driver.prepare(table, registers, context)
-        parallel = self.parallel
-        return lambda pc: prepared.run(pc, parallel)
+    def kernels(self, sources: Iterable[str]) -> dict[str, Compiled]:
+        """Compiled kernels, made by several threads at once."""
+        ready = cpu.compile_kernels(sources, self.threads, self.name)
+        return {
+            source: Compiled(native.address, native.seconds, native.from_cache)
+            for source, native in ready.items()
+        }
+
+    def prepare(self, table: Words, registers: Words, context: Words) -> Prepared:
+        """Runs of the native driver."""
+        return driver.prepare(table, registers, context, self.parallel)
 
 
 class PythonMachine:
@@ -57,33 +86,56 @@ class PythonMachine:
         self._kernels: dict[int, Callable[[int, int, int, int], object]] = {}
         self._handles: dict[str, int] = {}
 
-    def kernel(self, source: str) -> tuple[int, float, bool]:
-        """The handle of a kernel loaded as Python."""
+    def kernels(self, sources: Iterable[str]) -> dict[str, Compiled]:
+        """Kernels loaded as Python, without those that are none."""
+        ready = {}
+        for source in sources:
+            with suppress(CompileError):
+                ready[source] = self.kernel(source)
+        return ready
+
+    def kernel(self, source: str) -> Compiled:
+        """A kernel loaded as Python."""
         if source not in self._handles:
             handle = self._handles[source] = len(self._handles) + 1
             filename = f"<graphc kernel {handle}>"
             self._kernels[handle] = loader.load(source, PRIMITIVES, filename)["kernel"]
-        return self._handles[source], 0.0, False
+        return Compiled(self._handles[source], 0.0, False)
 
-    def prepare(self, table: Words, registers: Words, context: Words) -> Run:
-        """A run of the Python driver."""
+    def prepare(self, table: Words, registers: Words, context: Words) -> Prepared:
+        """Runs of the Python driver."""
+        return _PythonRun(table, registers, context, self._kernels)
 
-        def run(pc: int) -> int:
-            with np.errstate(all="ignore"):
-                return python_driver.run(table, pc, registers, context, self._kernels)
 
-        return run
+class _PythonRun:
+    """A table with its registers and context, and the kernels that it may call."""
+
+    def __init__(
+        self,
+        table: Words,
+        registers: Words,
+        context: Words,
+        kernels: Mapping[int, python_driver.Kernel],
+    ) -> None:
+        self._table, self._registers, self._context = table, registers, context
+        self._kernels = kernels
+        self.enter = self.run
+
+    def run(self, pc: int) -> int:
+        with np.errstate(all="ignore"):
+            return python_driver.run(self._table, pc, self._registers, self._context, self._kernels)
 
 
 def machine(target: str, threads: int) -> Machine:
-    """The machine of a target: "cpu" or "python"."""
-    if target == "cpu":
-        return NativeMachine(threads)
+    """The machine of a target: "cpu", "numba" or "python"."""
+    if target in ("cpu", "numba"):
+        return NativeMachine(target, threads)
     if target == "python":
         return PythonMachine()
+    known = (
+        '"cpu" (native code), "numba" (native code, every kernel compiled by Numba) or "python" '
+        "(the same source, uncompiled)"
+    )
     if target == "cuda":
-        raise TargetError(
-            'target "cuda" is not there yet: expected "cpu" (native code) or "python" (the same '
-            "source, uncompiled)"
-        )
-    raise ArgumentError(f'target: expected "cpu", "python" or "cuda", got {target!r}')
+        raise TargetError(f'target "cuda" is not there yet: expected {known}')
+    raise ArgumentError(f"target: expected {known}, got {target!r}")

@@ -29,7 +29,7 @@ def intrinsic(typing: Callable[..., Any]) -> Callable[..., Any]:
     return made
 
 
-def _of_integers(signature: Any, emit: Callable[[Any, Any, Any, Any], Any]) -> Callable[..., Any]:
+def of_integers(signature: Any, emit: Callable[[Any, Any, Any, Any], Any]) -> Callable[..., Any]:
     """An intrinsic with one typing, for as many arguments as its signature has."""
 
     def typing(typing_context: Any, *arguments: Any) -> Any:
@@ -74,7 +74,7 @@ def part(function: Callable[..., Any]) -> Callable[..., Any]:
         value = builder.call(cgutils.get_or_insert_function(builder.module, shape, name), args)
         return context.get_dummy_value() if result == types.none else value
 
-    return _of_integers(signature, emit)
+    return of_integers(signature, emit)
 
 
 def parts_of(function: Callable[..., Any]) -> list[Function]:
@@ -199,7 +199,7 @@ def _c_function(name: str, arguments: int, linux_only: bool = False) -> Callable
         called = cgutils.get_or_insert_function(builder.module, function, name)
         return builder.sext(builder.call(called, args), INT64)
 
-    return _of_integers(types.int64(*(types.int64,) * arguments), emit)
+    return of_integers(types.int64(*(types.int64,) * arguments), emit)
 
 
 sched_yield = _c_function("sched_yield", 0)
@@ -249,7 +249,7 @@ def _call_address(arguments: int) -> Callable[..., Any]:
         builder.call(builder.inttoptr(args[0], function), args[1:])
         return context.get_dummy_value()
 
-    return _of_integers(types.none(*(types.int64,) * (arguments + 1)), emit)
+    return of_integers(types.none(*(types.int64,) * (arguments + 1)), emit)
 
 
 call_kernel = _call_address(4)  # (kernel, lo, hi, argv, context)
@@ -307,7 +307,7 @@ def _fortran(shapes: str, element: Any) -> Callable[..., Any]:
         builder.call(builder.inttoptr(args[0], function), passed)
         return context.get_dummy_value()
 
-    return _of_integers(types.none(*(types.int64,) * (len(shapes) + 1)), emit)
+    return of_integers(types.none(*(types.int64,) * (len(shapes) + 1)), emit)
 
 
 # Column-major BLAS; alpha and beta are the bits of a float64.

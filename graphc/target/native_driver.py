@@ -1,7 +1,7 @@
 """The driver's native text: compiled by Numba once, kept in the cache as object code, then only
 loaded.
 
-Five functions (`emit`), each an object of its own, that find each other through addresses in the
+Six functions (`emit`), each an object of its own, that find each other through addresses in the
 pool (see `threads`). Addresses are int64. The instruction set is in `instructions`;
 `python_driver` gives the same results in plain Python.
 """
@@ -18,9 +18,17 @@ from graphc.target.instructions import (
     COLUMNS,
     GEMM_LIMIT,
     HALTED,
+    NOT_STARTED,
     Context,
     Failure,
     Opcode,
+)
+from graphc.target.interpreter_intrinsics import (
+    error_set,
+    integer_of,
+    new_integer,
+    release_gil,
+    take_gil,
 )
 from graphc.target.machine_intrinsics import (
     atomic_store,
@@ -53,7 +61,7 @@ from graphc.target.native_product import product, tile
 
 # Numba reads plain module integers faster than members of an enumeration.
 (HALT, KERNEL, PARALLEL, GEMM, SET, ADD, MOVE, LOAD, JUMP, JUMP_IF_LESS, JUMP_IF_ZERO, COPY,
- FILL_ZERO, CHECK, YIELD) = (int(code) for code in Opcode)  # fmt: skip
+ FILL_ZERO, CHECK, YIELD, SUM, FORK) = (int(code) for code in Opcode)  # fmt: skip
 BAD_OPCODE, BAD_ROW, GEMM_SIZE, NO_BLAS = (int(code) for code in Failure)
 STATUS, DETAIL, FAILED_ROW = 8 * int(Context.STATUS), 8 * int(Context.DETAIL), 8 * int(Context.ROW)
 ROW_BYTES = 8 * COLUMNS
@@ -160,8 +168,11 @@ def run_table(frame: Any, pc: Any) -> Any:
             call_kernel(load_word(row + 8), low, high, argv, context)
         elif opcode == PARALLEL:
             parallel(frame, row)
-        elif opcode == GEMM:
+        elif opcode in (GEMM, SUM):
             fault = gemm(frame, row)
+        elif opcode == FORK:
+            count = load_word(row + 16)
+            call_part(load_word(load_word(frame + POOL) + at.LAUNCH), frame, row, count)
         elif JUMP <= opcode <= JUMP_IF_ZERO:
             following = jump(registers, row, opcode, following)
         elif SET <= opcode <= LOAD or COPY <= opcode <= FILL_ZERO:
@@ -177,7 +188,7 @@ def run_table(frame: Any, pc: Any) -> Any:
             fault = BAD_OPCODE
         if fault != 0:
             return failure(context, pc, fault, opcode)
-        if (opcode <= GEMM or opcode == CHECK) and load_word(context + STATUS) != 0:
+        if (opcode <= GEMM or opcode in (CHECK, FORK)) and load_word(context + STATUS) != 0:
             store_word(context + FAILED_ROW, pc)
             return pc
         pc = following
@@ -191,10 +202,17 @@ def failure(context: Any, pc: Any, fault: Any, opcode: Any) -> Any:
     return pc
 
 
-def drive(frame: Any, pc: Any, in_parallel: Any) -> Any:
-    """Run a table from row `pc` until it halts, yields or fails; the row to go on at, or HALTED."""
+def branch(pool: Any, frame: Any, context: Any) -> None:
+    """Run the table of a frame of FORK, all by this thread, with the context of a chunk."""
+    store_word(frame + CONTEXT, context)
+    store_word(frame + POOL, pool)
+    store_word(frame + IN_PARALLEL, 0)
+    run_table(frame, 0)
+
+
+@part
+def drive(frame: Any, pc: Any) -> Any:
     pool = load_word(frame + POOL)
-    store_word(frame + IN_PARALLEL, in_parallel)
     store_word(frame + WINDOW_START, 0)
     guarded = load_word(pool + at.SET_BLAS_THREADS) != 0
     if guarded:
@@ -205,8 +223,26 @@ def drive(frame: Any, pc: Any, in_parallel: Any) -> Any:
     return result
 
 
+def enter(frame_object: Any, row_object: Any) -> Any:
+    """Run a table from a row until it halts, yields or fails; the row to go on at, or HALTED.
+
+    Called by Python as a built-in function: it takes and gives Python's integers, and releases the
+    GIL meanwhile. NOT_STARTED when the pool is to be started first.
+    """
+    pc = integer_of(row_object)
+    if pc == -1 and error_set() != 0:
+        return 0  # no object: Python raises the error that is set
+    frame = integer_of(frame_object)
+    if load_word(load_word(frame + POOL) + at.STARTED) == 0:
+        return new_integer(NOT_STARTED)
+    state = release_gil()
+    result = drive(frame, pc)
+    take_gil(state)
+    return new_integer(result)
+
+
 def emit(name: str, symbol: str) -> bytes:
-    """Object code of one of the five functions."""
+    """Object code of one of the six functions."""
     function, result, count = _ENTRIES[name]
     arguments = (types.int64,) * count
     item = numba_codegen.Function(function, symbol, arguments, result)
@@ -218,5 +254,6 @@ _ENTRIES: dict[str, tuple[Any, Any, int]] = {
     "worker": (worker, types.int64, 1),
     "launch": (launch, types.none, 3),
     "tile": (tile, types.none, 3),
-    "drive": (drive, types.int64, 3),
+    "branch": (branch, types.none, 3),
+    "enter": (enter, types.int64, 2),
 }

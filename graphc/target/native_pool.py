@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphc.target import threads as at
-from graphc.target.instructions import CONTEXT_WORDS, Context, Opcode
+from graphc.target.instructions import CONTEXT_WORDS, FRAME_WORDS, Context, Opcode
 from graphc.target.machine_intrinsics import (
     atomic_add,
     atomic_load,
@@ -34,7 +34,7 @@ from graphc.target.machine_intrinsics import (
 )
 
 # Numba reads plain module integers faster than members of an enumeration.
-GEMM = int(Opcode.GEMM)
+PARALLEL, FORK = int(Opcode.PARALLEL), int(Opcode.FORK)
 STATUS, DETAIL = 8 * int(Context.STATUS), 8 * int(Context.DETAIL)
 
 # Byte offsets of the frame that a caller hands over: what a run works on.
@@ -43,7 +43,11 @@ TABLE, ROWS, REGISTERS, CONTEXT, POOL, IN_PARALLEL, WINDOW_START, WINDOW_TIME = 
 
 @part
 def run_chunk(pool: Any, row: Any, chunk: Any, context: Any) -> None:
-    if load_word(row) == GEMM:
+    opcode = load_word(row)
+    if opcode == FORK:
+        frame = load_word(row + 8) + 8 * FRAME_WORDS * chunk
+        call_part(load_word(pool + at.BRANCH), pool, frame, context)
+    elif opcode != PARALLEL:
         call_part(load_word(pool + at.TILE), pool, row, chunk)
     else:
         low = chunk * max(load_word(row + 24), 1)
@@ -252,7 +256,7 @@ def run_alone(pool: Any, row: Any, chunks: Any, context: Any) -> None:
 
 
 def launch(frame: Any, row: Any, chunks: Any) -> None:
-    """Run all chunks of a PARALLEL or GEMM row, in the pool if it is free, else here, in order."""
+    """Run all chunks of a row of the table, in the pool if it is free, else here, in order."""
     pool = load_word(frame + POOL)
     context = load_word(frame + CONTEXT)
     wanted = load_word(frame + IN_PARALLEL) != 0 and load_word(pool + at.WORKERS) != 0

@@ -1,16 +1,16 @@
 """Numba's part of a compilation: a Python function to object code with one exported symbol.
 
 Numba types and lowers the function; its LLVM module is then optimised and emitted here. That
-leaves out what a kernel does not need (wrappers that take Python objects, an environment, a
-second and third optimisation, a copy in Numba's own engine) and roughly halves the time.
+leaves out what the driver does not need (wrappers that take Python objects, an environment, a
+second and third optimisation, a copy in Numba's own engine) and roughly halves the time. Kernels
+do not come here: see `native_kernel`.
 
-A kernel cannot raise: its error model is NumPy's and the status that Numba returns is dropped by
+A function cannot raise: its error model is NumPy's and the status that Numba returns is dropped by
 the exported wrapper. Failures go through the context.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -21,10 +21,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.cpu_options import FastMathOptions
 
 from graphc.errors import CompileError
-from graphc.target import engine, numba_target
-
-TABLE = types.CPointer(types.int64)
-KERNEL_ARGUMENTS = (types.int64, types.int64, TABLE, TABLE)
+from graphc.target import numba_target, object_code
 
 
 class _Library(codegen.CPUCodeLibrary):
@@ -78,31 +75,13 @@ def _hide_all_but(module: Any, symbol: str) -> None:
                 value.linkage = llvm.Linkage.internal
 
 
-@functools.cache
-def _tuning() -> Any:
-    # Level 3, straight-line vectors and unrolled remainders changed no kernel's speed measurably,
-    # and took an eighth more time to compile.
-    options = llvm.create_pipeline_tuning_options(speed_level=2)
-    options.loop_vectorization = True
-    options.loop_interleaving = True
-    options.slp_vectorization = False
-    options.loop_unrolling = False
-    return options
-
-
-def _optimize(module: Any) -> None:
-    machine = engine.target_machine()
-    builder = llvm.create_pass_builder(machine, _tuning())
-    builder.getModulePassManager().run(module, builder)
-
-
 class Function(NamedTuple):
     """A Python function and what it is to be in native code."""
 
     function: Callable[..., Any]
     symbol: str
-    arguments: tuple[Any, ...] = KERNEL_ARGUMENTS
-    result: Any = types.none
+    arguments: tuple[Any, ...]
+    result: Any
 
 
 def _lower(item: Function) -> Any:
@@ -120,6 +99,17 @@ def _lower(item: Function) -> Any:
     return module
 
 
+def llvm_text(item: Function) -> str:
+    """The LLVM text of a function, not optimised; it exports its symbol alone.
+
+    Raises CompileError, with Numba's reason, for what cannot be compiled.
+    """
+    with global_compiler_lock:
+        module = _lower(item)
+        _hide_all_but(module, item.symbol)
+        return str(module)
+
+
 def optimized_module(item: Function, parts: Iterable[Function] = ()) -> Any:
     """The optimised LLVM module of a function and the parts it calls; it exports its symbol alone.
 
@@ -131,13 +121,13 @@ def optimized_module(item: Function, parts: Iterable[Function] = ()) -> Any:
             module.link_in(_lower(part))
         module.verify()
         _hide_all_but(module, item.symbol)
-        _optimize(module)
+        object_code.optimize(module)
     return module
 
 
 def emit_object(item: Function, parts: Iterable[Function] = ()) -> bytes:
     """Object code for this CPU; the function is called under its symbol, as C does."""
-    return bytes(engine.target_machine().emit_object(optimized_module(item, parts)))
+    return object_code.emit(optimized_module(item, parts))
 
 
 def _reason(function: Callable[..., Any], error: Any) -> str:

@@ -1,9 +1,9 @@
-"""A Numba target of our own: the CPU with what the kernel language needs and nothing else.
+"""A Numba target of our own: the CPU with what the driver needs and nothing else.
 
 Numba's own CPU target fills its tables with all of NumPy (and imports SciPy's linear algebra)
 when it first compiles: 0.2 s, 6 ms here. It links a run-time library into each function and runs
-28 passes over it, for closures, with-blocks, comprehensions and array expressions that kernels do
-not have; here 9 are left. Together a kernel takes about three quarters of the time.
+28 passes over it, for closures, with-blocks, comprehensions and array expressions that the
+driver does not have; here 9 are left. Together it takes about three quarters of the time.
 
 The target extension interface is Numba's; of the names used here some are private to it, so the
 project allows one minor release of Numba at a time.
@@ -49,8 +49,8 @@ _PASSES: tuple[tuple[Any, str], ...] = (
     (typed_passes.NativeLowering, "to LLVM"),
     (typed_passes.NoPythonBackend, "result"),
 )
-_typings = TypingRegistry()
-_lowerings = LoweringRegistry(NAME)
+typings = TypingRegistry()
+lowerings = LoweringRegistry(NAME)
 
 
 class _Cpu(CPU):
@@ -69,7 +69,7 @@ class Pipeline(compiler.CompilerBase):
         return [manager]
 
 
-@_typings.register_global(bool)
+@typings.register_global(bool)
 class _Truth(templates.AbstractTemplate):
     """The condition of a branch, which Numba would compile a function for."""
 
@@ -82,15 +82,15 @@ class _Truth(templates.AbstractTemplate):
         return None
 
 
-@_lowerings.lower(bool, types.Boolean)  # type: ignore[untyped-decorator]
-@_lowerings.lower(bool, types.Integer)  # type: ignore[untyped-decorator]
+@lowerings.lower(bool, types.Boolean)  # type: ignore[untyped-decorator]
+@lowerings.lower(bool, types.Integer)  # type: ignore[untyped-decorator]
 def _truth(context: Any, builder: Any, signature: Any, args: Any) -> Any:
     return context.is_true(builder, signature.args[0], args[0])
 
 
 class _TypingContext(BaseContext):
     def load_additional_registries(self) -> None:
-        self.install_registry(_typings)  # type: ignore[no-untyped-call]
+        self.install_registry(typings)  # type: ignore[no-untyped-call]
 
 
 class _Context(cpu.CPUContext):
@@ -98,7 +98,7 @@ class _Context(cpu.CPUContext):
         # These modules fill Numba's registry of built-ins when they are imported.
         from numba.cpython import builtins, numbers, rangeobj, tupleobj  # noqa: F401
 
-        self.install_registry(_lowerings)  # type: ignore[no-untyped-call]
+        self.install_registry(lowerings)  # type: ignore[no-untyped-call]
 
     def post_lowering(self, module: Any, library: Any) -> None:
         """Give float instructions their flags; no run-time library is linked."""

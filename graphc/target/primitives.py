@@ -2,8 +2,8 @@
 
 A kernel is `kernel(lo, hi, argv, context)`. `argv` and `context` are addresses of tables of int64
 cells; a cell of `argv` holds a buffer's address, an integer, or the bits of a float64.
-`math_intrinsics` and `intrinsics` hold the native versions of the same names, which give the same
-bits. A kernel as a whole may differ in the last place: compiled, its own products and sums are
+`native_primitives` holds the native versions of the same names, which give the same bits. A kernel
+as a whole may differ in the last place: compiled, its own products and sums are
 fused, and reductions add in another order.
 
 Values are NumPy scalars; operands of one operation have one dtype. Nothing here warns or raises for
@@ -38,7 +38,7 @@ def _cell(table: int, index: int) -> int:
 class Pointer:
     """Typed memory at an address, indexed like a C pointer; loads give NumPy scalars."""
 
-    __slots__ = ("_elements", "_load", "_store", "address", "dtype")
+    __slots__ = ("_elements", "_load", "_store", "address", "dtype", "owner")
 
     def __init__(self, address: int, dtype: np.dtype[Any]) -> None:
         self.address = address
@@ -47,6 +47,7 @@ class Pointer:
         self._elements: Any = ctypes.cast(address, ctypes.POINTER(stored))
         self._load = dtype.type
         self._store = _STORES[dtype.kind]
+        self.owner: object = None  # of memory that lives as long as this pointer
 
     def __getitem__(self, index: int) -> Any:
         return self._load(self._elements[index])
@@ -73,6 +74,20 @@ def _pointer(name: str) -> Callable[[int, int], Pointer]:
     pointer.__name__ = pointer.__qualname__ = f"{name}_pointer"
     pointer.__doc__ = f"The {name} buffer whose address is in argument cell `slot`."
     return pointer
+
+
+def _array(name: str) -> Callable[[int], Pointer]:
+    dtype = np.dtype(name)
+
+    def array(count: int) -> Pointer:
+        own = np.empty(count, dtype)
+        pointer = Pointer(own.ctypes.data, dtype)
+        pointer.owner = own
+        return pointer
+
+    array.__name__ = array.__qualname__ = f"{name}_array"
+    array.__doc__ = f"An array of `count` {name} of the kernel's own, not initialised."
+    return array
 
 
 def integer(argv: int, slot: int) -> int:
@@ -312,6 +327,7 @@ _BUFFERS = ("bool", "uint8", "int32", "uint32", "int64", "float32", "float64")
 
 PRIMITIVES: dict[str, Callable[..., Any]] = {
     **{f"{name}_pointer": _pointer(name) for name in _BUFFERS},
+    **{f"{name}_array": _array(name) for name in _BUFFERS},
     **{name: _cast("boolean" if name == "bool" else name) for name in _BUFFERS[1:]},
     "boolean": _cast("boolean"),
     **{name: _random_bits(word) for word, name in enumerate(WORD_NAMES)},

@@ -13,12 +13,9 @@ from typing import Any
 import numpy as np
 
 from graphc import config
-from graphc.ir.dim import Dim, Size, product
+from graphc.ir.dim import Dim, Size
 from graphc.ir.dim import evaluate as evaluate_dim
-from graphc.loops.work import work as work_of
-from graphc.ops.evaluate import evaluate_static
 from graphc.ops.source import constant_value
-from graphc.schedule.analysis import BATCH_STRIDES
 from graphc.schedule.buffer import (
     ARENA,
     CARRIED,
@@ -27,9 +24,6 @@ from graphc.schedule.buffer import (
     Buffer,
     Life,
     View,
-    batch_axes,
-    batch_runs,
-    matrix_layout,
 )
 from graphc.schedule.memory import MemoryPlan, plan
 from graphc.schedule.note import CheckNote, RoutineNote
@@ -44,17 +38,10 @@ from graphc.schedule.schedule import (
     parts_of,
 )
 from graphc.schedule.verify import verify_plan
-from graphc.target.blas import gemm_tiles
+from graphc.target.chunks import COPY_WORK, chunk
 from graphc.target.instructions import COLUMNS, Gemm, Opcode, float_bits
-
-# A part that is handed over has at least this much work (see `loops.work`). Measured: a region
-# costs 0.7 us and some cache misses, so two threads begin to gain at two parts of about 2 us: for a
-# row sum at 65,536 elements, for exp at 16,384, for a softmax at 8,192.
-PARALLEL_WORK = 65_536
-# The work of copying an element from memory that no cache holds.
-COPY_WORK = 4
-# The most chunks that a kernel is cut into: enough for balance, few enough to cost nothing.
-MAXIMUM_CHUNKS = 64
+from graphc.target.product_row import parts_row, product_row
+from graphc.target.storage import Cells, Registers
 
 
 @dataclass(frozen=True)
@@ -77,41 +64,23 @@ class Segment:
     holds: list[Any] = field(default_factory=list)  # arrays that must outlive the rows
 
 
-class Cells:
-    """int64 cells at fixed addresses: the argument tables of kernels, and everything that is
-    patched."""
+@dataclass(frozen=True)
+class Stops:
+    """Where a program may return to Python: before its first step, and after each.
 
-    def __init__(self, count: int) -> None:
-        self.array = np.zeros(max(count, 1), np.int64)
-        self._used = 0
+    After a step of the program it does if register `outer` counts down to 0, after one of a body if
+    `inner` does; `after` is the one of the two for the schedule that is bound. `steps` has for the
+    row that follows the step, and whether it is one of the program itself.
+    """
 
-    def take(self, count: int) -> int:
-        """The index of the first of `count` new cells."""
-        first = self._used
-        self._used += count
-        assert self._used <= self.array.size
-        return first
+    outer: int
+    inner: int
+    after: int
+    steps: dict[int, tuple[ScheduledStep | None, bool]] = field(default_factory=dict)
 
-    def address(self, index: int) -> int:
-        """The address of a cell."""
-        return int(self.array.ctypes.data) + 8 * index
-
-
-class Registers:
-    """The registers of a program: those of inputs and outputs, then those of its loops."""
-
-    def __init__(self, array: np.ndarray, used: int) -> None:
-        self.array, self._used = array, used
-
-    def take(self) -> int:
-        """The index of a new register."""
-        self._used += 1
-        assert self._used <= self.array.size
-        return self._used - 1
-
-    def address(self, index: int) -> int:
-        """The address of a register."""
-        return int(self.array.ctypes.data) + 8 * index
+    def inside(self) -> Stops:
+        """The same for the bodies of a program."""
+        return Stops(self.outer, self.inner, self.inner, self.steps)
 
 
 class Binder:
@@ -125,7 +94,9 @@ class Binder:
         sizes: Mapping[str, int],
         handles: Mapping[ScheduledStep, int],
         codes: dict[int, Failed],
+        stops: Stops | None = None,
     ) -> None:
+        self.stops = stops
         self.schedule, self.sizes, self.handles, self.codes = schedule, sizes, handles, codes
         self.plan: MemoryPlan = plan(lives, sizes)
         if config.verify_enabled():
@@ -141,6 +112,7 @@ class Binder:
         """Fill rows of `table` from `first_row` on; `row` is then the next free one."""
         self.arena, self.cells, self.segment = arena, cells, Segment()
         self.table, self.row, self.registers = table, first_row, registers
+        self.stop_after(None)
         self.bind_steps()
         return self.segment
 
@@ -159,7 +131,14 @@ class Binder:
                 self._control(step)
             else:
                 self._copy(step)
+            self.stop_after(step)
         self.starts.append(self.row)
+
+    def stop_after(self, step: ScheduledStep | None) -> None:
+        """A row that may return to Python, where the program is to have any."""
+        if self.stops is not None:
+            self._emit(Opcode.YIELD, self.stops.after)
+            self.stops.steps[self.row] = step, self.stops.after == self.stops.outer
 
     def _control(self, step: Control) -> None:
         """Loops and branches: see `target.control`, whose binders contain this one's like."""
@@ -224,8 +203,7 @@ class Binder:
         scalars = [self._scalar(dtype, value) for dtype, value in lowered.scalars]
         argv = self._call(lowered.buffers, scalars)
         extent, work = self.value(lowered.extent), self.value(lowered.row_work)
-        visit = work_of(lowered.kernel.body)
-        self._run(step, extent, work, argv, visit, lowered.least)
+        self._run(step, extent, work, argv, lowered.visit_work, lowered.least)
 
     def _run(
         self,
@@ -256,49 +234,18 @@ class Binder:
         return code
 
     def _product(self, step: Product) -> None:
-        a, b, c = step.a, step.b, step.c
-        a_layout, b_layout = matrix_layout(a, BATCH_STRIDES), matrix_layout(b, BATCH_STRIDES)
-        c_layout = matrix_layout(c)
-        assert a_layout is not None
-        assert b_layout is not None
-        assert c_layout is not None
-        m, k, n = map(self.value, (a.shape[-2], a.shape[-1], c.shape[-1]))
-        batch = self.value(product(c.shape[:-2]))
-        scale = 1.0 if step.scale is None else evaluate_static(step.scale, self.sizes)
-        if k == 0:
-            scale = 0.0  # a sum of nothing is 0, also where the scale is infinite
-        dtype = c.buffer.dtype.name
-        row = [0] * COLUMNS
-        row[0] = Opcode.GEMM
-        row[Gemm.DTYPE] = int(dtype == "float64")
-        row[Gemm.TRANS_A], row[Gemm.TRANS_B] = int(a_layout[0]), int(b_layout[0])
-        row[Gemm.M], row[Gemm.N], row[Gemm.K] = m, n, k
-        row[Gemm.ALPHA], row[Gemm.BETA] = float_bits(scale), float_bits(float(step.accumulate))
-        row[Gemm.LDA] = max(self.value(a_layout[1]), 1)
-        row[Gemm.LDB] = max(self.value(b_layout[1]), 1)
-        row[Gemm.LDC] = max(self.value(c_layout[1]), 1)
-        row[Gemm.TILE_M], row[Gemm.TILE_N] = gemm_tiles(m, n, k, dtype, max(batch, 1), a_layout[0])
-        row[Gemm.BATCH] = batch
-        row[Gemm.STRIDE_C] = self._batch_stride(c)
-        self._batches(row, a, b)
+        row = product_row(step, self.sizes)
+        total = parts_row(row, self.cells, self.segment.holds)
+        views = ((Gemm.A, step.a), (Gemm.B, step.b), (Gemm.C, step.c))
+        self._emit_product(row, views[:2] if total else views)
+        if total:
+            self._emit_product(total, views[2:])
+
+    def _emit_product(self, row: list[int], views: Sequence[tuple[Gemm, View]]) -> None:
         base = self._row_address(self.row)
-        for column, view in ((Gemm.A, a), (Gemm.B, b), (Gemm.C, c)):
+        for column, view in views:
             row[column] = self._view(view, base + 8 * column)
         self._emit(*row)
-
-    def _batches(self, row: list[int], a: View, b: View) -> None:
-        """Where the matrices of a batch lie: inside a group of them, and from group to group."""
-        runs = batch_runs((a, b))
-        for name, view in (("A", a), ("B", b)):
-            strides = [self.value(view.strides[run[-1]]) for run in runs] or [0]
-            row[Gemm[f"STRIDE_{name}"]], row[Gemm[f"GROUP_{name}"]] = strides[-1], strides[0]
-        if len(runs) > 1:
-            row[Gemm.GROUP] = self.value(product(tuple(a.shape[axis] for axis in runs[-1])))
-
-    def _batch_stride(self, view: View) -> int:
-        """The distance between matrices; the batch axes before the last must follow from it."""
-        axes = batch_axes(view)
-        return self.value(view.strides[axes[-1]]) if axes else 0
 
     def _routine(self, step: Routine) -> None:
         op, node = step.op, step.nodes[0]
@@ -315,25 +262,6 @@ class Binder:
         target = self._address(step.target, base + 8)
         source = self._address(step.source, base + 16)
         self._emit(Opcode.COPY, target, source, size)
-
-
-def chunk(extent: int, row_work: int, visit_work: int = COPY_WORK) -> int:
-    """Rows in a chunk, for rows of `row_work` elements with `visit_work` each.
-
-    A function of the program and the sizes alone, so that results do not depend on the threads.
-
-    >>> chunk(128, 256, visit_work=2)  # a bias and a ReLU
-    128
-    >>> chunk(128, 256, visit_work=13)  # a softmax
-    22
-    """
-    total = extent * max(row_work, 1) * visit_work
-    if total < 2 * PARALLEL_WORK or extent < 2:
-        return max(extent, 1)
-    chunks = min(MAXIMUM_CHUNKS, total // PARALLEL_WORK, extent)
-    grain = -(-extent // chunks)
-    # Whole cache lines, so that two threads do not write one.
-    return -(-grain // 16) * 16 if row_work < 16 and grain > 16 else grain
 
 
 def argument_cells(schedule: Schedule) -> int:

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from graphc.target.instructions import (
     COLUMNS,
+    CONTEXT_WORDS,
+    FRAME_WORDS,
     GEMM_LIMIT,
     HALTED,
     Context,
@@ -30,6 +32,10 @@ _Words = NDArray[np.int64]
 
 def _word(address: int) -> ctypes.c_int64:
     return ctypes.c_int64.from_address(address)
+
+
+def _words(address: int, count: int) -> _Words:
+    return np.ctypeslib.as_array((ctypes.c_int64 * count).from_address(address))
 
 
 class _Machine:
@@ -62,6 +68,8 @@ class _Machine:
             Opcode.FILL_ZERO: self._fill_zero,
             Opcode.CHECK: lambda row: self._check(),
             Opcode.YIELD: self._yield,
+            Opcode.SUM: self._sum,
+            Opcode.FORK: self._fork,
         }
 
     def run(self, pc: int) -> int:
@@ -119,6 +127,21 @@ class _Machine:
         if row[Gemm.M] > 0 and row[Gemm.N] > 0:
             for batch in range(row[Gemm.BATCH]):
                 _multiply(row, batch)
+
+    def _sum(self, row: list[int]) -> None:
+        for batch in range(row[Gemm.BATCH]):
+            _add_up(row, batch)
+
+    def _fork(self, row: list[int]) -> None:
+        context = _words(self._context, CONTEXT_WORDS)
+        for branch in range(row[2]):
+            frame = _words(row[1] + 8 * FRAME_WORDS * branch, FRAME_WORDS)
+            table, rows, registers = map(int, frame[:3])
+            cells = _words(table, rows * COLUMNS).reshape(rows, COLUMNS)
+            _Machine(cells, _words(registers, 1), context, self._kernels).run(0)
+            self._check()
+            if self._result is not None:
+                return
 
     def _set(self, row: list[int]) -> None:
         _, cell, base, register, stride, register2, stride2, *_ = row
@@ -183,15 +206,39 @@ def _operand(row: list[int], batch: int, shape: tuple[int, int], name: str) -> N
     return _matrix(address, *shape, row[Gemm[f"LD{name}"]], dtype)
 
 
+def _result(row: list[int], number: int) -> NDArray[Any]:
+    """C of one product of the batch, or of one part of it."""
+    dtype = np.dtype(np.float64 if row[Gemm.DTYPE] else np.float32)
+    address = row[Gemm.C] + number * row[Gemm.STRIDE_C] * dtype.itemsize
+    return _matrix(address, row[Gemm.M], row[Gemm.N], row[Gemm.LDC], dtype)
+
+
+def _store(row: list[int], c: NDArray[Any], value: Any) -> None:
+    beta = c.dtype.type(bits_float(row[Gemm.BETA]))
+    # With beta = 0 what C holds must not matter: it may be uninitialised, hence NaN.
+    c[...] = value + beta * c if beta != 0 else value
+
+
 def _multiply(row: list[int], batch: int) -> None:
     m, n, k = row[Gemm.M], row[Gemm.N], row[Gemm.K]
     a = _operand(row, batch, (m, k), "A")
     b = _operand(row, batch, (k, n), "B")
-    address = row[Gemm.C] + batch * row[Gemm.STRIDE_C] * a.itemsize
-    c = _matrix(address, m, n, row[Gemm.LDC], a.dtype)
-    alpha, beta = (a.dtype.type(bits_float(row[place])) for place in (Gemm.ALPHA, Gemm.BETA))
-    # With beta = 0 what C holds must not matter: it may be uninitialised, hence NaN.
-    c[...] = alpha * (a @ b) + beta * c if beta != 0 else alpha * (a @ b)
+    alpha = a.dtype.type(bits_float(row[Gemm.ALPHA]))
+    terms = row[Gemm.TILE_K] if 0 < row[Gemm.TILE_K] < k else max(k, 1)
+    starts = range(0, max(k, 1), terms)
+    for part, first in enumerate(starts):
+        some = slice(first, first + terms)
+        _store(row, _result(row, batch * len(starts) + part), alpha * (a[:, some] @ b[some]))
+
+
+def _add_up(row: list[int], batch: int) -> None:
+    c = _result(row, batch)
+    apart, first = row[Gemm.STRIDE_A] * c.itemsize, batch * row[Gemm.K]
+    total = np.zeros_like(c)
+    for part in range(first, first + row[Gemm.K]):
+        place = row[Gemm.A] + part * apart
+        total += _matrix(place, row[Gemm.M], row[Gemm.N], row[Gemm.LDA], c.dtype)
+    _store(row, c, total)
 
 
 def run(

@@ -67,6 +67,8 @@ class _Renderer:
             slot: f"x{read.index(slot)}" if slot in read else f"out{slot - _before(read, slot)}"
             for slot in range(len(kernel.buffers))
         }
+        first = len(kernel.buffers)
+        self.buffer_names |= {first + n: f"own{n}" for n in range(len(kernel.local))}
 
     def call(self, name: str) -> str:
         """The name of a primitive, noted for the import."""
@@ -94,6 +96,9 @@ class _Renderer:
         for position, dtype in enumerate(self.kernel.scalars):
             getter = self.call("integer" if dtype == "int64" else f"{dtype}_value")
             self._line(1, f"{_scalar(position, dtype)} = {getter}(argv, {first + position})")
+        for number, local in enumerate(self.kernel.local):
+            array = self.call(f"{local.dtype}_array")
+            self._line(1, f"{self.buffer_names[first + number]} = {array}({local.elements})")
 
     def _block(self, body: tuple[Statement, ...], depth: int) -> None:
         for statement in body:
@@ -221,6 +226,8 @@ class _Renderer:
             sign, level = _INFIX[name]
             left, left_level = self._expression(value.operands[0])
             right, right_level = self._expression(value.operands[1])
+            if sign == "+" and value.dtype == "int64" and right.startswith("-"):
+                sign, right = "-", right[1:]
             # A comparison does not chain, so one inside another needs parentheses on both sides.
             left = left if left_level >= level + (level == 1) else f"({left})"
             right = right if right_level > level else f"({right})"

@@ -1,18 +1,21 @@
-"""C = alpha op(A) op(B) + beta C for small matrices, written as LLVM instructions.
+"""C = alpha op(A) op(B) + beta C for one tile of a product, written as LLVM instructions.
 
-A BLAS call on such sizes spends more time on its arguments, on copies of A and B and on borders
-than on arithmetic. Here a block of C, some rows by two vectors, stays in registers while the
-terms are added: each element is alpha times one chain of multiply-adds over k = 0, 1, ... (a
-new chain after every 256), whatever its place in C, and whoever computes it.
+A BLAS call spends time on its arguments, on copies of A and B and on borders; on tiles up to some
+hundreds of rows and columns that is more than what its copies save. Here a block of C, some rows by
+two vectors, stays in registers while the terms are added: each element is alpha times one chain of
+multiply-adds over k = 0, 1, ... (a new chain after every 256), whatever its place in C, and whoever
+computes it.
 
 - A is read element by element, so it may be transposed: only the two strides differ.
-- B is read in rows of vectors. The columns of a transposed one are first copied side by side.
+- B is read in rows of vectors, two vectors wide. The columns of a transposed one are first copied
+  side by side; so are rows that lie a page or more apart, which would share few sets of the nearest
+  cache, if enough rows of A use the copy.
 - Columns that fill no vector are masked off; rows that fill no block are computed as copies of
   the last one and not stored. Nothing outside the matrices is touched.
 - With beta = 0, zeros stand for the rows of C. With alpha = 0, as in BLAS, A and B are not read.
 
 The blocking is that of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication"
-(2008), without the copies that pay only where matrices exceed a cache.
+(2008), without the copies of A.
 """
 
 from __future__ import annotations
@@ -24,13 +27,16 @@ from llvmlite import binding, ir
 from numba.core import cgutils, types
 
 from graphc.target.instructions import Gemm
-from graphc.target.llvm_vectors import VectorBuilder
 from graphc.target.machine_intrinsics import BYTE, INT64, intrinsic
+from graphc.target.product_panels import VECTORS, PanelBuilder
 
 PART = 256
 """Terms added at once: two vectors of so many rows of B stay in the nearest cache."""
 
-_VECTORS = 2  # across a block
+# Measured: with rows of B a page or more apart, a copy gained up to a third for 32 to 125 rows of A
+# (nothing for 16); with rows 1 KB apart it lost 4 per cent for 128.
+COPY_ROWS, COPY_DISTANCE = 32, 4096
+
 _POINTER = BYTE.as_pointer()
 
 
@@ -72,12 +78,13 @@ class _Operands(NamedTuple):
 
 
 class _Stored(NamedTuple):
-    """B, and room for columns of it."""
+    """B, and room for a panel of it."""
 
     room: Any
     b: Any
     leading: Any
     flipped: Any
+    copied: Any
 
 
 class _Panel(NamedTuple):
@@ -89,22 +96,14 @@ class _Panel(NamedTuple):
     masks: list[Any]  # of each vector; None if all its lanes exist
 
 
-class _Writer(VectorBuilder):
+class _Writer(PanelBuilder):
     """Emits the function for one type of element."""
 
     def __init__(self, builder: ir.IRBuilder, width: int, block: Block) -> None:
         super().__init__(builder, width, block.vector_bytes)
         self.rows = block.rows
 
-    def cell(self, row: Any, column: Gemm) -> Any:
-        place = self.builder.add(row, INT64(8 * int(column)))
-        return self.builder.load(self.builder.inttoptr(place, INT64.as_pointer()))
-
-    def scalar(self, row: Any, column: Gemm) -> Any:
-        wide = self.builder.bitcast(self.cell(row, column), ir.DoubleType())
-        return wide if self.size == 8 else self.builder.fptrunc(wide, self.element)
-
-    def operands(self, row: Any, a: Any, c: Any, rows: Any) -> _Operands:
+    def operands(self, row: Any, a: Any, c: Any, rows: Any, terms: Any) -> _Operands:
         builder, size = self.builder, INT64(self.size)
         alpha, beta = self.scalar(row, Gemm.ALPHA), self.scalar(row, Gemm.BETA)
         nothing, zero = ir.Constant(self.element, 0.0), INT64(0)
@@ -112,8 +111,8 @@ class _Writer(VectorBuilder):
         a_leading = self.bytes(self.cell(row, Gemm.LDA))
         c_row = self.bytes(self.cell(row, Gemm.LDC))
         c = builder.inttoptr(c, _POINTER)
-        zeros = self.memory(ir.ArrayType(self.vector, _VECTORS))
-        builder.store(ir.Constant(ir.ArrayType(self.vector, _VECTORS), None), zeros)
+        zeros = self.memory(ir.ArrayType(self.vector, VECTORS))
+        builder.store(ir.Constant(ir.ArrayType(self.vector, VECTORS), None), zeros)
         fresh = builder.fcmp_ordered("==", beta, nothing)
         absent = builder.fcmp_ordered("==", alpha, nothing)
         return _Operands(
@@ -123,7 +122,7 @@ class _Writer(VectorBuilder):
             c=c,
             c_row=c_row,
             rows=rows,
-            terms=builder.select(absent, zero, self.cell(row, Gemm.K)),
+            terms=builder.select(absent, zero, terms),
             alpha=self.spread(alpha),
             beta=self.spread(beta),
             old=builder.select(fresh, builder.bitcast(zeros, _POINTER), c),
@@ -131,20 +130,33 @@ class _Writer(VectorBuilder):
             old_column=builder.select(fresh, zero, INT64(1)),
         )
 
-    def product(self, row: Any, a: Any, b: Any, c: Any, rows: Any, columns: Any) -> None:
+    def product(
+        self, row: Any, a: Any, b: Any, c: Any, rows: Any, columns: Any, terms: Any
+    ) -> None:
         """The whole function: a part of the terms after the other, once at least."""
         builder = self.builder
-        given = self.operands(row, a, c, rows)
-        b = builder.inttoptr(b, _POINTER)
-        leading = self.bytes(self.cell(row, Gemm.LDB))
-        flipped = builder.icmp_signed("!=", self.cell(row, Gemm.TRANS_B), INT64(0))
-        b_term = builder.select(flipped, INT64(self.size), leading)
-        room = self.memory(ir.ArrayType(self.vector, PART * _VECTORS))
-        stored = _Stored(builder.bitcast(room, _POINTER), b, leading, flipped)
+        given = self.operands(row, a, c, rows, terms)
+        stored = self.stored(row, b, rows)
+        b_term = builder.select(stored.flipped, INT64(self.size), stored.leading)
         some = builder.icmp_signed(">", given.terms, INT64(0))
         with self.count(builder.select(some, given.terms, INT64(1)), PART) as term:
-            start = self.at(b, builder.mul(term, b_term), BYTE)
+            start = self.at(stored.b, builder.mul(term, b_term), BYTE)
             self.panels(self.part(given, term), stored._replace(b=start), columns)
+
+    def stored(self, row: Any, b: Any, rows: Any) -> _Stored:
+        builder = self.builder
+        leading = self.bytes(self.cell(row, Gemm.LDB))
+        flipped = builder.icmp_signed("!=", self.cell(row, Gemm.TRANS_B), INT64(0))
+        many = builder.icmp_signed(">=", rows, INT64(COPY_ROWS))
+        far = builder.icmp_signed(">=", leading, INT64(COPY_DISTANCE))
+        room = self.memory(ir.ArrayType(self.vector, PART * VECTORS))
+        return _Stored(
+            room=builder.bitcast(room, _POINTER),
+            b=builder.inttoptr(b, _POINTER),
+            leading=leading,
+            flipped=flipped,
+            copied=builder.or_(flipped, builder.and_(many, far)),
+        )
 
     def part(self, given: _Operands, term: Any) -> _Operands:
         """The product of some terms from `term` on, added to C except for the first."""
@@ -162,52 +174,33 @@ class _Writer(VectorBuilder):
 
     def panels(self, given: _Operands, stored: _Stored, columns: Any) -> None:
         """One panel of two vectors after the other."""
-        builder, across = self.builder, _VECTORS * self.lanes
-        room, b, leading, flipped = stored
+        builder, across = self.builder, VECTORS * self.lanes
+        room, b, leading, flipped, copied = stored
         with self.count(columns, across) as j:
             width = self.smaller(builder.sub(columns, j), INT64(across))
             column = self.bytes(j)
             start = builder.select(flipped, builder.mul(j, leading), column)
             source = self.at(b, start, BYTE)
-            with builder.if_then(flipped):
-                self.copy(room, source, leading, given.terms, width)
-            source = builder.select(flipped, room, source)
-            step = builder.select(flipped, INT64(_VECTORS * self.vector_bytes), leading)
-            self.panel(given, _Panel(source, step, column, [None] * _VECTORS), width)
-
-    def copy(self, room: Any, source: Any, leading: Any, terms: Any, width: Any) -> None:
-        """Columns of op(B), stored as rows, to rows of `room`, in squares of lanes x lanes.
-
-        What lies beyond the columns is a copy of the last, beyond the terms zero.
-        """
-        builder = self.builder
-        last = builder.sub(width, INT64(1))
-        with self.count(width, self.lanes) as column:
-            places = [
-                self.smaller(builder.add(column, INT64(lane)), last) for lane in range(self.lanes)
-            ]
-            lines = [self.at(source, builder.mul(place, leading), BYTE) for place in places]
-            with self.count(terms, self.lanes) as term:
-                mask = self.first_lanes(builder.sub(terms, term))
-                along = self.bytes(term)
-                square = [self.load(self.at(line, along, self.vector), mask) for line in lines]
-                for lane, vector in enumerate(self.transposed(square)):
-                    down = builder.add(term, INT64(lane))
-                    down = builder.mul(down, INT64(_VECTORS * self.lanes))
-                    place = self.bytes(builder.add(down, column))
-                    self.store(vector, self.at(room, place, self.vector))
+            with builder.if_then(copied), builder.if_else(flipped) as (upright, level):
+                with upright:
+                    self.copy_columns(room, source, leading, given.terms, width)
+                with level:
+                    self.copy_rows(room, source, leading, given.terms, width)
+            source = builder.select(copied, room, source)
+            step = builder.select(copied, INT64(VECTORS * self.vector_bytes), leading)
+            self.panel(given, _Panel(source, step, column, [None] * VECTORS), width)
 
     def panel(self, given: _Operands, panel: _Panel, width: Any) -> None:
         """`width` columns: two vectors, two of which the second is a part, or a part of one."""
         builder = self.builder
-        whole = builder.icmp_signed("==", width, INT64(_VECTORS * self.lanes))
+        whole = builder.icmp_signed("==", width, INT64(VECTORS * self.lanes))
         with builder.if_else(whole) as (all_lanes, some_lanes):
             with all_lanes:
                 self.blocks(given, panel)
             with some_lanes:
                 masks = [
                     self.first_lanes(builder.sub(width, INT64(vector * self.lanes)))
-                    for vector in range(_VECTORS)
+                    for vector in range(VECTORS)
                 ]
                 wide = builder.icmp_signed(">", width, INT64(self.lanes))
                 with builder.if_else(wide) as (two, one):
@@ -239,6 +232,10 @@ class _Writer(VectorBuilder):
         sums = [[self.memory(self.vector) for _ in panel.masks] for _ in rows]
         for place in (place for places in sums for place in places):
             builder.store(self.zero(), place)
+        if panel.masks == [None] * VECTORS:
+            is_read = builder.icmp_signed("!=", given.old_column, INT64(0))
+            with builder.if_then(is_read):
+                self.ask_for(given, panel, i, count)
         with self.count(given.terms) as term:
             along = self.at(panel.b, builder.mul(term, panel.b_term), BYTE)
             right = [
@@ -252,41 +249,72 @@ class _Writer(VectorBuilder):
                     builder.store(self.multiply_add(left, factor, builder.load(place)), place)
         return [[builder.load(place) for place in places] for places in sums]
 
+    def ask_for(self, given: _Operands, panel: _Panel, i: Any, count: int) -> None:
+        """Have a block of C come near while its sums are made.
+
+        Not where it is only written: a whole line that is overwritten need not be read.
+        """
+        builder = self.builder
+        place = builder.add(builder.mul(i, given.c_row), panel.column)
+        for _ in range(count):
+            for vector in range(VECTORS):
+                across = builder.add(place, INT64(vector * self.vector_bytes))
+                self.prefetch(self.at(given.c, across, BYTE), to_write=True)
+            place = builder.add(place, given.c_row)
+
     def finish(
         self, given: _Operands, panel: _Panel, i: Any, height: Any, sums: list[list[Any]]
     ) -> None:
-        """alpha times the sums, plus beta C, to C: the rows that exist."""
+        """alpha times the sums, plus beta C, to C: the rows that exist.
+
+        All that is read comes first. What a part of a vector was written to cannot be read before
+        the write has left the processor's queue, and parts of vectors in adjacent rows overlap.
+        """
         builder = self.builder
+        results = self.updated(given, panel, i, height, sums)
         done = builder.append_basic_block("stored")
         to = builder.add(builder.mul(i, given.c_row), panel.column)
-        old_column = builder.mul(panel.column, given.old_column)
-        old_place = builder.add(builder.mul(i, given.old_row), old_column)
-        for row, line in enumerate(sums):
-            for vector, (total, mask) in enumerate(zip(line, panel.masks, strict=True)):
+        for row, line in enumerate(results):
+            for vector, (result, mask) in enumerate(zip(line, panel.masks, strict=True)):
                 across = INT64(vector * self.vector_bytes)
-                place = self.at(given.old, builder.add(old_place, across), self.vector)
-                scaled = builder.fmul(given.alpha, total)
-                result = self.multiply_add(given.beta, self.load(place, mask), scaled)
                 place = self.at(given.c, builder.add(to, across), self.vector)
                 self.store(result, place, mask)
-            if row + 1 < len(sums):
+            if row + 1 < len(results):
                 following = builder.append_basic_block("row")
                 more = builder.icmp_signed(">", height, INT64(row + 1))
                 builder.cbranch(more, following, done)
                 builder.position_at_end(following)
                 to = builder.add(to, given.c_row)
-                old_place = builder.add(old_place, given.old_row)
         builder.branch(done)
         builder.position_at_end(done)
+
+    def updated(
+        self, given: _Operands, panel: _Panel, i: Any, height: Any, sums: list[list[Any]]
+    ) -> list[list[Any]]:
+        """alpha times the sums, plus beta C; for rows that do not exist, with the last one's C."""
+        builder = self.builder
+        last = builder.sub(height, INT64(1))
+        old_column = builder.mul(panel.column, given.old_column)
+        results: list[list[Any]] = []
+        for row, line in enumerate(sums):
+            place = builder.add(i, self.smaller(INT64(row), last))
+            place = builder.add(builder.mul(place, given.old_row), old_column)
+            results.append([])
+            for vector, (total, mask) in enumerate(zip(line, panel.masks, strict=True)):
+                across = builder.add(place, INT64(vector * self.vector_bytes))
+                old = self.load(self.at(given.old, across, self.vector), mask)
+                scaled = builder.fmul(given.alpha, total)
+                results[-1].append(self.multiply_add(given.beta, old, scaled))
+        return results
 
 
 def define(module: ir.Module, width: int, block: Block) -> ir.Function:
     """The function for floats of `width` bits in `module`, there once: one tile of a GEMM row.
 
-    void (row, a, b, c, rows, columns), int64 each: the row's address for all but the tile's place
-    and size.
+    void (row, a, b, c, rows, columns, terms), int64 each: the row's address for all but the tile's
+    place and size.
     """
-    kind = ir.FunctionType(ir.VoidType(), [INT64] * 6)
+    kind = ir.FunctionType(ir.VoidType(), [INT64] * 7)
     function = cgutils.get_or_insert_function(module, kind, f"graphc_small_product_{width}")
     if function.is_declaration:
         function.linkage = "internal"
@@ -301,7 +329,7 @@ def define(module: ir.Module, width: int, block: Block) -> ir.Function:
 
 @intrinsic
 def multiply_small(
-    typing_context: Any, row: Any, a: Any, b: Any, c: Any, rows: Any, columns: Any
+    typing_context: Any, row: Any, a: Any, b: Any, c: Any, rows: Any, columns: Any, terms: Any
 ) -> Any:
     """One tile of a GEMM row, of either type; see `define`."""
 
@@ -315,4 +343,4 @@ def multiply_small(
                     builder.call(define(builder.module, width, host_block()), args)
         return context.get_dummy_value()
 
-    return types.none(*(types.int64,) * 6), emit
+    return types.none(*(types.int64,) * 7), emit

@@ -37,7 +37,8 @@ LINE = 128  # two cache lines: processors fetch them in pairs
 WORK, TILE, LAUNCH = 0, 8, 16  # addresses of the parts of the driver
 SGEMM, DGEMM, SGEMV, DGEMV = 24, 32, 40, 48
 SET_BLAS_THREADS, GET_BLAS_THREADS = 56, 64
-WORKERS, STOP, MUTEX, CONDITION = 72, 80, 88, 96
+WORKERS, STOP, MUTEX, CONDITION, STARTED = 72, 80, 88, 96, 104
+BRANCH = 112  # the address of another part
 GATE = 1 * LINE
 NEXT = 2 * LINE
 ROW, CHUNKS, CALLER_CONTEXT, CALLER_PROCESSOR, THREADS = (3 * LINE + 8 * w for w in range(5))
@@ -52,8 +53,8 @@ CONTEXT_STRIDE = 2 * LINE
 
 MAX_THREADS = 256
 _CHANGING = (
-    WORKERS, STOP, GATE, NEXT, BUSY, FEWER_UNTIL, FEWER_FOR, SLEEPERS, FAILURE_LOCK, BLAS_LOCK,
-    BLAS_USERS,
+    STARTED, WORKERS, STOP, GATE, NEXT, BUSY, FEWER_UNTIL, FEWER_FOR, SLEEPERS, FAILURE_LOCK,
+    BLAS_LOCK, BLAS_USERS,
 )  # fmt: skip
 
 # The gate: how many workers are inside, whether they may enter, and the number of the region.
@@ -99,12 +100,16 @@ class _Pool:
         self._records: list[ctypes.Array[ctypes.c_int64]] = []
         self._handles: list[ctypes.c_void_p] = []
         self._lock = threading.Lock()
-        self.started = False
         self._reset()
 
     def word(self, offset: int) -> ctypes.c_int64:
         """The word at a byte offset, shared with native code."""
         return ctypes.c_int64.from_address(self.address + offset)
+
+    @property
+    def started(self) -> bool:
+        """Whether this process has started its threads."""
+        return self.word(STARTED).value != 0
 
     def _reset(self) -> None:
         for offset in _CHANGING:
@@ -122,7 +127,7 @@ class _Pool:
         with self._lock:
             if self.started:
                 return
-            self.started = True
+            self.word(STARTED).value = 1
             wanted = min(config.thread_count(), MAX_THREADS) - 1
             if wanted > 0:
                 address = worker()
@@ -148,7 +153,7 @@ class _Pool:
     def stop(self) -> None:
         """Let all workers return and wait for them. Later regions run in their caller alone."""
         with self._lock:
-            self.started = True
+            self.word(STARTED).value = 1
             self.word(WORKERS).value = 0
             self.word(STOP).value = 1
             mutex, condition = (self.word(offset).value for offset in (MUTEX, CONDITION))
@@ -169,7 +174,6 @@ class _Pool:
         if users and self.word(SET_BLAS_THREADS).value:
             restore = ctypes.CFUNCTYPE(None, ctypes.c_int)(self.word(SET_BLAS_THREADS).value)
             restore(self.word(BLAS_SAVED).value)
-        self.started = False
 
 
 class _SignalsBlocked:

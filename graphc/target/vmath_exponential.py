@@ -42,13 +42,13 @@ EXP_RANGE = {32: (-104.0, 89.0), 64: (-746.0, 710.0)}
 EXPM1_RANGE = {32: (-18.0, 89.0), 64: (-38.0, 710.0)}
 # Where tanh is 1 to the last bit.
 TANH_LIMIT = {32: 9.1, 64: 19.1}
-TANH_TAIL = (
-    -0.3333333134651184,
-    0.1333322376012802,
-    -0.053948722779750824,
-    0.021710356697440147,
-    -0.008199279196560383,
-    0.0021615775767713785,
+# (expm1(2 h) / 2 - h) / h**2 for abs(h) <= ln(2) / 4: the same fit, in powers of 2 h, to 2**-26.
+HALF_TAIL = (
+    1.0000000094257968,
+    0.6666616446728540,
+    0.3333330822990134,
+    0.1338681730508463,
+    0.0446115549597434,
 )
 
 
@@ -112,7 +112,7 @@ def expm1(m: Arithmetic, x: Value) -> Value:
 
 
 def tanh(m: Arithmetic, x: Value) -> Value:
-    """The hyperbolic tangent, expm1(2 x) / (expm1(2 x) + 2)."""
+    """The hyperbolic tangent, t / (t + 1) with t = expm1(2 x) / 2."""
     a = m.absolute(x)
     limit = TANH_LIMIT[m.width]
     bounded = m.select(a > limit, m.constant(limit), a)
@@ -123,11 +123,18 @@ def tanh(m: Arithmetic, x: Value) -> Value:
 
 
 def _tanh_single(m: Arithmetic, a: Value) -> Value:
-    """For 0 <= a: an odd polynomial near 0, else 1 - 2 / (exp(2 a) + 1)."""
-    square = a * a
-    near = m.multiply_add(a * square, m.polynomial(square, TANH_TAIL), a)
-    far = 1.0 - 2.0 / (exp_of_moderate(m, a + a) + 1.0)
-    return m.select(a < 0.625, near, far)
+    """For 0 <= a: t - t**2 / (t + 1) near 0, else 1 - 1 / (t + 1), which round less."""
+    layout = FORMATS[m.width]
+    n, pattern = nearest_integer(m, a * (2.0 * layout.log2_e))
+    h = m.multiply_add(n, m.constant(-0.5 * layout.ln2_high), a)
+    h = m.multiply_add(n, m.constant(-0.5 * layout.ln2_low), h)
+    small = m.multiply_add(h * h, m.polynomial(h, HALF_TAIL), h)
+    power = power_of_two(m, pattern)
+    grown = m.multiply_add(power, m.constant(0.5), m.constant(-0.5))
+    t = m.multiply_add(small, power, grown)
+    reciprocal = 1.0 / (t + 1.0)
+    near = m.multiply_add(-t, t * reciprocal, t)
+    return m.select(a < 0.58, near, 1.0 - reciprocal)
 
 
 def sigmoid(m: Arithmetic, x: Value) -> Value:

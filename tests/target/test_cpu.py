@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from graphc.errors import CompileError
-from graphc.target import cpu, engine, intrinsics, loader, numba_codegen
+from graphc.target import cpu, engine, loader, native_kernel, native_primitives, object_code
 from graphc.target.instructions import CONTEXT_WORDS, float_bits
 
 KERNEL = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 4)
@@ -131,13 +131,16 @@ info = lu_solve(n, integer(argv, 4), a, b, pivots)
     assert call(source, 0, 1, columns, right, np.zeros(5, np.int32), 0, 2)[0] == 0
 
 
-def item(source: str) -> numba_codegen.Function:
-    kernel = loader.load(source, intrinsics.INTRINSICS, "<kernel>")["kernel"]
-    return numba_codegen.Function(kernel, "graphc_test")
+def module_of(source: str) -> Any:
+    """The optimised LLVM module of a kernel."""
+    kernel = loader.parse(source, native_primitives.NATIVE, "<kernel>")["kernel"]
+    module = object_code.parse(native_kernel.kernel_module(kernel, "graphc_test", "<kernel>"))
+    object_code.optimize(module)
+    return module
 
 
 def optimized(source: str) -> str:
-    return str(numba_codegen.optimized_module(item(source)))
+    return str(module_of(source))
 
 
 def test_many_buffers_vectorise_without_overlap_checks() -> None:
@@ -171,10 +174,9 @@ for i in range(lo, hi):
 def test_a_module_exports_one_symbol_and_needs_no_runtime() -> None:
     """Cached code must load without Numba: nothing of Numba's may be referred to."""
     source = text("float32_pointer", "x = float32_pointer(argv, 0)\nx[lo] = x[hi]")
-    module = numba_codegen.optimized_module(item(source))
+    module = module_of(source)
     assert [f.name for f in module.functions if not f.is_declaration] == ["graphc_test"]
-    code = numba_codegen.emit_object(item(source))
-    assert engine.undefined_symbols(code) == []
+    assert engine.undefined_symbols(object_code.emit(module)) == []
 
 
 def test_undefined_symbols_are_read_from_the_object() -> None:
@@ -183,7 +185,7 @@ def test_undefined_symbols_are_read_from_the_object() -> None:
         "float64_pointer, int32_pointer, lu_factor",
         "x = lu_factor(lo, float64_pointer(argv, 0), int32_pointer(argv, 1))",
     )
-    code = numba_codegen.emit_object(item(source))
+    code = object_code.emit(module_of(source))
     assert engine.undefined_symbols(code) == ["graphc_dgetrf"]
 
 
@@ -238,8 +240,9 @@ def test_ill_typed_kernels_are_compile_errors(case: tuple[str, str, str]) -> Non
 
 def test_a_name_that_is_not_there() -> None:
     """The caller asked for another kernel than the text has."""
-    with pytest.raises(CompileError, match="expected a kernel 'kernel_2'"):
-        cpu.compile_kernel(text("exp", "x = lo"), name="kernel_2")
+    source = text("exp", "x = lo").replace("def kernel(", "def kernel_2(")
+    with pytest.raises(CompileError, match="expected a function kernel, got \\['kernel_2'\\]"):
+        cpu.compile_kernel(source)
 
 
 def test_the_same_text_is_the_same_code() -> None:

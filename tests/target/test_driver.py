@@ -17,6 +17,7 @@ from graphc.target import blas, cpu, driver, loader, primitives, python_driver
 from graphc.target.instructions import (
     COLUMNS,
     CONTEXT_WORDS,
+    FRAME_WORDS,
     GEMM_LIMIT,
     HALTED,
     Context,
@@ -306,6 +307,63 @@ def test_every_chunk_fails() -> None:
         assert driver.run(program.table(), 0, program.registers, program.context) == 0
         assert program.context[:3].tolist() == [3, 0, 0]
         program.context[:] = 0
+
+
+def branches(tables: list[list[list[int]]]) -> tuple[list[Any], np.ndarray]:
+    """Tables to fork, with two registers each, as arrays to keep and the frames."""
+    kept: list[Any] = []
+    frames = np.zeros((len(tables), FRAME_WORDS), np.int64)
+    for frame, rows in zip(frames, tables, strict=True):
+        table, registers = Program(rows).table(), np.zeros(2, np.int64)
+        kept += [table, registers]
+        frame[:3] = address(table), len(rows), address(registers)
+    return kept, frames
+
+
+def test_fork_runs_every_table() -> None:
+    """Each has registers of its own, and loops by itself; kernels see the context."""
+    data = np.ones(40, np.int64)
+    argvs = [np.array([address(data) + 80 * branch, 3]) for branch in range(4)]
+    kept, frames = branches(
+        [
+            [
+                [Opcode.MOVE, 0, 0],
+                [Opcode.PARALLEL, handle("scale"), 10, 3, address(argv)],
+                [Opcode.ADD, 0, 1],
+                [Opcode.JUMP_IF_LESS, 0, 2 + branch, 0, 1],
+                [Opcode.HALT],
+            ]
+            for branch, argv in enumerate(argvs)
+        ]
+    )
+    rows = [[Opcode.FORK, address(frames), 4], [Opcode.HALT]]
+    for _ in range(50):
+        assert agree(Program(rows, memory=[data])) == HALTED
+    driver.run(Program(rows).table(), 0, np.zeros(1, np.int64), np.zeros(CONTEXT_WORDS, np.int64))
+    expected = np.ones((4, 10), np.int64)
+    for branch, row in enumerate(expected):
+        for _ in range(2 + branch):
+            row[:] = row * 3 + np.arange(10)
+    assert data.tolist() == expected.reshape(-1).tolist()
+    assert len(kept) == 8
+
+
+def test_the_first_failing_table_is_reported() -> None:
+    """Its status and detail; the row is that of the fork."""
+    argvs = [np.array([address(numbers)]) for numbers in FORKED]
+    kept, frames = branches(
+        [[[Opcode.KERNEL, handle("check"), 0, 9, address(a)], [Opcode.HALT]] for a in argvs]
+    )
+    rows = [[Opcode.CHECK], [Opcode.FORK, address(frames), 3], [Opcode.HALT]]
+    for runner in (native(True), native(False), in_python):
+        for _ in range(50):
+            program = Program(rows)
+            assert runner(program.table(), 0, program.registers, program.context) == 1
+            assert program.context[:3].tolist() == [3, 5, 1]
+    assert len(kept) == 6
+
+
+FORKED = [np.arange(9), np.array([0, 1, 2, 3, 4, -1, 6, 7, -1]), np.full(9, -1)]
 
 
 def test_check_stops_for_an_older_failure() -> None:

@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 
-from graphc.target import blas, decompositions, intrinsics
+from graphc.target import blas, decompositions, native_primitives
 from graphc.target.lapack import LAPACK, ROUTINES
 from graphc.target.primitives import PRIMITIVES, Pointer
 
@@ -18,7 +18,7 @@ def test_every_target_has_the_routine(name: str) -> None:
     """Python and native code take the parameters that the table states."""
     parameters = LAPACK[name].parameters
     assert tuple(inspect.signature(PRIMITIVES[name]).parameters) == parameters
-    assert name in intrinsics.INTRINSICS
+    assert name in native_primitives.NATIVE
     for text in LAPACK[name].arguments:
         inner = re.sub(r"^ld\((\w+)\)$|^(\w+)\?.*", r"\1\2", text)
         assert inner in parameters or re.fullmatch(r"info|'\w'|\d\.\d", text), text

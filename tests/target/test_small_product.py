@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from llvmlite import ir
 
-from graphc.target import blas, driver, engine, numba_codegen, small_product, threads
+from graphc.target import blas, driver, engine, object_code, small_product, threads
 from graphc.target.instructions import (
     COLUMNS,
     CONTEXT_WORDS,
@@ -45,10 +45,10 @@ def compiled(dtype: str, block: small_product.Block) -> Callable[..., None]:
     builder.ret_void()
     parsed = llvm.parse_assembly(str(module))
     parsed.verify()
-    numba_codegen._optimize(parsed)
-    code = bytes(engine.target_machine().emit_object(parsed))
+    object_code.optimize(parsed)
+    code = object_code.emit(parsed)
     address = engine.load(code, symbol, engine.undefined_symbols(code))
-    return ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 6)(address)
+    return ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 7)(address)
 
 
 class Fenced:
@@ -160,7 +160,7 @@ def directly(block: small_product.Block) -> Callable[[Case], None]:
     def call(case: Case) -> None:
         row = case.row()
         operands = (int(row[column]) for column in (Gemm.A, Gemm.B, Gemm.C))
-        compiled(case.dtype, block)(row.ctypes.data, *operands, case.m, case.n)
+        compiled(case.dtype, block)(row.ctypes.data, *operands, case.m, case.n, case.k)
 
     return call
 
@@ -198,6 +198,9 @@ def test_random_products(dtype: str, block: small_product.Block, flips: tuple[bo
     sizes += [
         (77, 50, 7),
         (64, 32, 32),
+        # Rows of B that lie a page apart, with and without a last panel of some columns.
+        (small_product.COPY_ROWS, 1024 + 32, 3),
+        (small_product.COPY_ROWS + 1, 1024 + 5, small_product.PART + 2),
         *((5, 35, small_product.PART * 2 + over) for over in (-1, 0, 1)),
     ]
     for size in sizes:
@@ -250,7 +253,7 @@ def test_products_of_the_driver(dtype: str) -> None:
         Case(rng, size, dtype, flips=flips).check(by_driver)
 
 
-@pytest.mark.parametrize("size,calls", [((32, 16, 32), 0), ((200, 300, 400), 1)], ids=str)
+@pytest.mark.parametrize("size,calls", [((32, 16, 32), 0), ((600, 600, 400), 1)], ids=str)
 def test_who_computes(size: tuple[int, int, int], calls: int) -> None:
     """A product the size of a small layer's never enters BLAS; a large one does."""
     blas.connect()

@@ -36,11 +36,11 @@ def counting(turns: int, extent: int = 1000, grain: int = 50) -> tuple[Any, np.n
     table[1, :3] = Opcode.ADD, 0, 1
     table[2, :5] = Opcode.JUMP_IF_LESS, 0, turns, 0, 0
     registers, context = np.zeros(4, np.int64), np.zeros(CONTEXT_WORDS, np.int64)
-    prepared = driver.prepare(table, registers, context)
+    prepared = {p: driver.prepare(table, registers, context, p) for p in (False, True)}
 
     def run(parallel: bool = True) -> int:
         registers[0] = 0
-        return prepared.run(0, parallel)
+        return prepared[parallel].run(0)
 
     run.keep = argv  # type: ignore[attr-defined]
     return run, data

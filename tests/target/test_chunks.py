@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from graphc.target.program import MAXIMUM_CHUNKS, PARALLEL_WORK, chunk
+from graphc.target.chunks import MAXIMUM_CHUNKS, PARALLEL_WORK, chunk
 
 
 def chunks(extent: int, grain: int) -> int:

@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from graphc.errors import CompileError
-from graphc.target import vmath
+from graphc.target import object_code, vmath
 from graphc.target.cpu import compile_kernel
 from graphc.target.llvm_arithmetic import host_fuses
-from graphc.target.loader import load
+from graphc.target.loader import load, parse
+from graphc.target.native_kernel import kernel_module
+from graphc.target.native_primitives import NATIVE
 from graphc.target.primitives import PRIMITIVES
 
 WORD = ctypes.c_int64
@@ -184,11 +186,10 @@ def test_random_bits_agree() -> None:
 
 def machine_code(source: str) -> str:
     """The optimised LLVM text of a kernel."""
-    from graphc.target.intrinsics import INTRINSICS
-    from graphc.target.numba_codegen import Function, optimized_module
-
-    kernel = load(source, INTRINSICS, "emitted.py")["kernel"]
-    return str(optimized_module(Function(kernel, "kernel_under_test")))
+    kernel = parse(source, NATIVE, "emitted.py")["kernel"]
+    module = object_code.parse(kernel_module(kernel, "kernel_under_test", "emitted.py"))
+    object_code.optimize(module)
+    return str(module)
 
 
 def called(code: str) -> set[str]:
