@@ -10,7 +10,7 @@ import numpy as np
 from graphc import __version__
 from graphc.cli.program import Recipe
 from graphc.cli.user_file import UserFile
-from graphc.compiler.report import kernel_text
+from graphc.compiler.source_text import kernel_text
 from graphc.grad.reverse import grad
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,11 +12,14 @@ import numpy as np
 
 from graphc.compiler.budget import check_bound
 from graphc.compiler.effects import precise_failure
+from graphc.compiler.explain import explain
+from graphc.compiler.locks import Locks
 from graphc.compiler.loop import run_loop
-from graphc.compiler.report import MemoryReport, explain, source_text
-from graphc.compiler.slot import Slot
+from graphc.compiler.memory_report import MemoryReport
+from graphc.compiler.profile import Profile, profile
+from graphc.compiler.slot import ShapeAndType, Slot, is_number
+from graphc.compiler.source_text import source_text
 from graphc.errors import ArgumentError, CheckFailedError
-from graphc.ir.declaration import Declaration
 from graphc.ir.dim import evaluate as evaluate_dim
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
@@ -78,15 +80,20 @@ class Function:
         self.kernels, self.phases, self.target = kernels, phases, machine.name
         self.lives, self.handles, self.machine = schedule_lives, handles, machine
         self.single, self.budget = single, budget
-        self._slots: dict[Any, list[Slot]] = {}
+        self._slots: dict[Any, list[Slot]] = {}  # by shapes; those of calls under way are not there
+        self._recent: list[Slot] = []  # those of the shapes that came last
         self._steps = itertools.count()
         self._draws = any(node.op.kind == "random" for node in schedule.graph.nodes)
         self._lock = threading.Lock()
-        self._locks = _locks(schedule)
-        self._inputs = tuple((node, node.dtype.numpy) for node in original.inputs)
+        self._locks = Locks(schedule)
+        self._shared = bool(self._locks)
+        self._count = len(original.inputs)
+        # Types of numbers that each input has been given, and is then given without an array.
+        self._numbers: dict[Node, set[type]] = {node: set() for node in original.inputs}
         self._printed = original.printed
         self.last_sizes: dict[str, int] | None = None
         self.casts: dict[str, str] = {}
+        self._casts: dict[Node, tuple[Any, Any]] = {}
 
     # ---- what it is
 
@@ -114,10 +121,33 @@ class Function:
         """The Python that was compiled, kernel by kernel, each part below the user's line."""
         return source_text(self.schedule, self.kernels)
 
-    def explain(self) -> str:
-        """Time, bytes and floating-point operations of each step, for the sizes of the last
-        call."""
-        return explain(self)
+    def explain(self, sizes: Mapping[str, int] | None = None) -> str:
+        """Time, part of the machine's limit, floating-point operations and bytes of each step, in
+        order, measured on zeros of the sizes of the last call or of `sizes`, such as {"n": 128}.
+
+        See `profile` for real arguments, and docs/performance.md for how to read it.
+        """
+        return explain(self, sizes)
+
+    def profile(self, *args: Any, repeats: int = 20, **named: Any) -> Profile:
+        """Where the time goes on these arguments, which are those of a call: for each step of the
+        program its seconds, operations, bytes, part of the machine's limit, and your lines.
+
+        The program runs `repeats` times as a whole and as often step by step (fewer times if that
+        takes more than some seconds). Every run begins with the parameters and states, and with the
+        step number, that there are now, and they are the same afterwards: profiling never trains.
+        Nothing is printed by `gx.print`. Raises what a call raises.
+
+        >>> import numpy as np, graphc as gx
+        >>> x = gx.input("x", ("n",))
+        >>> measured = gx.compile(x, gx.tanh(x)).profile(np.ones(1000, np.float32))
+        >>> measured.steps[0].cost.read_bytes, measured.steps[0].cost.written_bytes
+        (4000, 4000)
+        """
+        if named or len(args) != self._count:
+            args = self._by_name(args, named)
+        arrays = [self.argument(node, value) for node, value in zip(self.inputs, args, strict=True)]
+        return profile(self, arrays, repeats)
 
     def __repr__(self) -> str:
         names = ", ".join(node.name for node in self.inputs)
@@ -134,33 +164,31 @@ class Function:
         Raises what fails while it runs, such as IndexRangeError or CheckFailedError; no update has
         been applied then.
         """
-        if named or len(args) != len(self._inputs):
+        if named or len(args) != self._count:
             args = self._by_name(args, named)
-        arrays = [
-            value
-            if type(value) is np.ndarray and value.dtype is dtype
-            else self.argument(node, value)
-            for value, (node, dtype) in zip(args, self._inputs, strict=True)
-        ]
-        key = tuple([array.shape for array in arrays])
-        free = self._slots.get(key)
+        free = self._recent
         try:
-            slot = free.pop() if free else self._bind(arrays, key)
-        except IndexError:  # another thread took the last one
-            slot = self._bind(arrays, key)
+            slot = free.pop()
+        except IndexError:  # the first call, or all are in use by other threads
+            slot, free = self._another(args)
+        else:
+            if not slot.take(args):
+                slot.forget()
+                free.append(slot)
+                slot, free = self._another(args)
         # Two calls must not draw the same numbers; without draws the number does not matter.
         step = self.take_steps(1) if self._draws else next(self._steps)
         try:
-            if self._locks:
-                with self.locked():
-                    results = slot.run(arrays, step)
+            if self._shared:
+                with self._locks:
+                    results = slot.run(step)
             else:
-                results = slot.run(arrays, step)
+                results = slot.run(step)
         except CheckFailedError as error:
-            feed = dict(zip(self.inputs, arrays, strict=True))
+            feed = dict(zip(self.inputs, args, strict=True))
             raise precise_failure(self.original, feed, step) or error from None
         finally:
-            self._slots.setdefault(key, []).append(slot)
+            free.append(slot)
         if self._printed:
             results = self._print(results)
         return results[0] if self.single else tuple(results)
@@ -172,23 +200,26 @@ class Function:
             print_value(effect, value)
         return results[:count]
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Holds the locks of every parameter and state that this function uses."""
-        with ExitStack() as held:
-            for lock in self._locks:
-                held.enter_context(lock)
-            yield
+    def locked(self) -> Locks:
+        """A context that holds the locks of every parameter and state that this function uses."""
+        return self._locks
 
     def argument(self, node: Node, value: Any) -> np.ndarray:
-        """A value as the contiguous array that an input takes."""
-        array = as_argument(node, value)
-        given = np.asarray(value).dtype
-        if given != array.dtype:
-            self.casts[node.name] = f"{given} -> {array.dtype}"
+        """A value as an array of the dtype of an input."""
+        given = np.asarray(value)
+        array = as_argument(node, given)
+        if given.dtype != array.dtype:
+            cast = (given.dtype, array.dtype)
+            if self._casts.get(node) != cast:  # the text takes some microseconds
+                self._casts[node] = cast
+                self.casts[node.name] = f"{given.dtype} -> {array.dtype}"
         if array.ndim != node.ndim:
             bind_sizes([(node, array.shape)])
-        return array
+        declared = node.dtype.numpy
+        if not array.ndim and is_number(value, declared):
+            self._numbers[node].add(type(value))
+        # Equal dtypes may be different objects; a call looks at the object.
+        return array if array.dtype is declared else array.view(declared)
 
     def _by_name(self, args: tuple[Any, ...], named: Mapping[str, Any]) -> tuple[Any, ...]:
         names = [node.name for node in self.inputs]
@@ -217,16 +248,37 @@ class Function:
             check_bound(self.budget, self.lives, sizes)
         return sizes
 
-    def _bind(self, arrays: list[np.ndarray], key: Any) -> Slot:
+    def bind(self, args: Sequence[Any]) -> Slot:
+        """A program bound to the sizes of these arguments, for the caller alone to run."""
+        return self._bind(
+            [self.argument(node, value) for node, value in zip(self.inputs, args, strict=True)]
+        )
+
+    def _another(self, args: Sequence[Any]) -> tuple[Slot, list[Slot]]:
+        """A slot that has taken these arguments, other than those used last; where it belongs."""
+        arrays = [self.argument(node, value) for node, value in zip(self.inputs, args, strict=True)]
+        key = tuple([array.shape for array in arrays])
+        try:
+            slot = self._slots[key].pop()
+        except (KeyError, IndexError):  # not bound yet, or all are in use by other threads
+            slot = self._bind(arrays)
+        slot.take(arrays)
+        self._recent = free = self._slots.setdefault(key, [])
+        return slot, free
+
+    def _bind(self, arrays: list[np.ndarray]) -> Slot:
         sizes = self.sizes_of(arrays)
         with self._lock:
             while len(self._slots) >= _MOST_SIZES:
                 del self._slots[next(iter(self._slots))]
         self.last_sizes = sizes
         instance = Instance(self.schedule, self.lives, sizes, self.handles, self.machine)
+        return Slot(instance, arrays, self.results(sizes), list(self._numbers.values()))
+
+    def results(self, sizes: Mapping[str, int]) -> list[ShapeAndType]:
+        """Shape and dtype of each output, then of each value that is printed, for given sizes."""
         results = (*self.outputs, *self._printed)
-        outputs = [(self.output_shape(node, sizes), node.dtype.numpy) for node in results]
-        return Slot(instance, arrays, outputs)
+        return [(self.output_shape(node, sizes), node.dtype.numpy) for node in results]
 
     def output_shape(self, node: Node, sizes: Mapping[str, int]) -> tuple[int, ...]:
         """The shape of an output for given sizes."""
@@ -276,14 +328,3 @@ class Function:
             first = next(self._steps)
             self._steps = itertools.count(first + count)
             return first
-
-
-def _locks(schedule: Schedule) -> list[Any]:
-    """The locks of all carried values, in one order for all functions, so that none waits for
-    ever."""
-    found: list[Declaration] = []
-    for buffer in schedule.states:
-        declared = buffer.node.declaration if buffer.node is not None else None
-        if declared is not None:
-            found.append(declared)
-    return [declared.lock for declared in sorted(found, key=lambda d: d.number)]

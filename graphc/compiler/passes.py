@@ -20,6 +20,10 @@ from graphc.ir.shape import TupleType, shape_text
 from graphc.ir.site import at_user_line, inherit_sites, raise_located
 from graphc.ir.traverse import rebuild, remake, substitute, topological
 from graphc.ir.verify import verify
+from graphc.loops.hoist import hoist
+from graphc.loops.peel import peel
+from graphc.loops.transpose import transpose
+from graphc.loops.unroll import unroll
 from graphc.loops.verify import verify as verify_loops
 from graphc.ops.effect import effects_of
 from graphc.ops.source import const, input_op, param_op, size_op, state_op, training
@@ -30,8 +34,10 @@ from graphc.schedule.build import schedule as build_schedule
 from graphc.schedule.contract import contract
 from graphc.schedule.control import body_graphs, with_graphs
 from graphc.schedule.expand import expand
+from graphc.schedule.kinks import test_extremes
 from graphc.schedule.memory import lives
 from graphc.schedule.recompute import Budget, fit
+from graphc.schedule.regroup import regroup_windows
 from graphc.schedule.schedule import KernelCall, Routine, Schedule, ScheduledStep, parts_of
 from graphc.schedule.split import split_reductions
 from graphc.schedule.verify import verify_schedule
@@ -66,6 +72,8 @@ PASSES: tuple[tuple[str, Callable[..., Graph]], ...] = (
     ("expand", expand),
     ("simplify", rewrite_expanded),
     ("contract", contract),
+    ("kinks", test_extremes),
+    ("regroup", regroup_windows),
     ("split", split_reductions),
 )
 # The passes that apply rewriting rules, which `disabled` switches off.
@@ -112,7 +120,8 @@ def compile(
 
     Args: `inputs`, the nodes that a call feeds, in order; `outputs`, a node (the call returns an
     array) or several (a tuple); `updates`, new values of parameters and states, all computed from
-    the old ones; `target`, "cpu" or "python"; `stop`, the name of a stage ("graph", "rewrite",
+    the old ones; `target`, "cpu", "numba" (the same with every kernel compiled by Numba) or
+    "python" (the same source, uncompiled); `stop`, the name of a stage ("graph", "rewrite",
     "schedule", "source", ...) whose result to return; `disabled`, names of rewriting rules or
     phases to switch off (docs/rewriting.md lists them), or "rewrite" for all of them;
     `memory_budget`, the most bytes that temporaries may take: where they would take more, values
@@ -128,7 +137,7 @@ def compile(
         raise ArgumentError(f"compile: stop must be one of {', '.join(STAGES)}; got {stop!r}")
     timer = _Timer([])
     runner = machine(target, config.thread_count())
-    graph = make_graph(inputs, outputs, updates or {})
+    graph = timer.run("graph", make_graph, inputs, outputs, updates or {})
     sizes = check_budget(graph, memory_budget, budget_sizes)
     graphs = run_passes(graph, timer, disabled)
     if stop in graphs:
@@ -147,8 +156,9 @@ def compile(
     if stop == "source":
         return {source.source for source in rendered.values()}
     handles, kernels = timer.run("compile", compile_kernels, rendered, runner)
+    lifetimes = timer.run("memory", lives, plan)
     function = Function(
-        graphs["graph"], graphs["rewrite"], plan, lives(plan), handles, kernels, runner,
+        graphs["graph"], graphs["rewrite"], plan, lifetimes, handles, kernels, runner,
         tuple(timer.phases), single=isinstance(outputs, Node), budget=budget,
     )  # fmt: skip
     _report(timer, function)
@@ -258,9 +268,10 @@ def render_steps(plan: Schedule) -> dict[ScheduledStep, Rendered]:
         found |= render_steps(part.schedule)
     for step in plan.steps:
         if isinstance(step, KernelCall):
+            kernel = unroll(peel(hoist(transpose(step.lowered.kernel))))
             if config.verify_enabled():
-                verify_loops(step.lowered.kernel)
-            found[step] = render(step.lowered.kernel)
+                verify_loops(kernel)
+            found[step] = render(kernel)
         elif isinstance(step, Routine):
             source = routine_source(step.name, step.operands[0].buffer.dtype.name)
             found[step] = Rendered(source, (-1,) * len(source.splitlines()))
@@ -273,9 +284,10 @@ def compile_kernels(
     """Handles of the kernels; steps with the same source share one."""
     handles: dict[ScheduledStep, int] = {}
     kernels: dict[str, CompiledKernel] = {}
+    ready = runner.kernels(dict.fromkeys(source.source for source in rendered.values()))
     for step, source in rendered.items():
         try:
-            handle, seconds, cached = runner.kernel(source.source)
+            handle, seconds, cached = ready.get(source.source) or runner.kernel(source.source)
         except CompileError as error:
             names = ", ".join(node.op.name for node in step.nodes)
             raise_located(CompileError(f"the kernel of {names}: {error}"), step.nodes[0].sites)
@@ -290,5 +302,24 @@ def _report(timer: _Timer, function: Function) -> None:
     if config.debug_level() >= 1:
         for phase in timer.phases:
             print(f"graphc: {phase.name:<10} {phase.seconds * 1e3:8.1f} ms")
+        print(f"graphc: {'total':<10} {function.compile_seconds * 1e3:8.1f} ms")
+        print(f"graphc: {_kernels_text(function)}")
     if config.debug_level() >= 2:
         print(function.source())
+
+
+def _kernels_text(function: Function) -> str:
+    """How many kernels there are, and where they came from."""
+    kernels = function.kernels
+    calls = sum(len(kernel.steps) for kernel in kernels)
+    text = f"{len(kernels)} kernel(s) for {calls} step(s)"
+    if function.target == "python":
+        return text
+    made, found = (
+        [kernel.seconds for kernel in kernels if kernel.from_cache == cached]
+        for cached in (False, True)
+    )
+    return (
+        f"{text}: {len(made)} compiled ({sum(made) * 1e3:.1f} ms), {len(found)} from the cache "
+        f"({sum(found) * 1e3:.1f} ms)"
+    )

@@ -4,24 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 import graphc.ops as ops
 from graphc.compiler.function import Function
 from graphc.compiler.passes import compile
+from graphc.compiler.slot import SMALL_BYTES
 from graphc.errors import ArgumentError, DTypeError, ShapeError
 from graphc.grad.reverse import grad
-from graphc.interop.from_sympy import Reader
+from graphc.interop.from_sympy import Reader as ExpressionReader
+from graphc.interop.number_call import NumberCall, Reader, are_numbers
 from graphc.ir.dtype import bool_, float64
 from graphc.ir.node import Node
 from graphc.ir.site import at_user_line
 from graphc.ir.traverse import substitute
 
-# Makes a result from the array of all rows and the shape that the arguments broadcast to.
-Maker = Callable[[np.ndarray, tuple[int, ...]], Any]
-_NUMBERS = frozenset((float, int, np.float64))
+
+class Maker(NamedTuple):
+    """How a result is made of the numbers that the program computes."""
+
+    of_rows: Callable[[np.ndarray, tuple[int, ...]], Any]
+    """From the array of all rows and the shape that the arguments broadcast to."""
+
+    of_numbers: Callable[[np.ndarray], Reader]
+    """For one point: from an array of the numbers, which is overwritten later."""
 
 
 @at_user_line
@@ -33,7 +41,7 @@ def lambdify(
     Args: `symbols`, a symbol or a sequence of symbols, one argument each, which may be nested: an
     inner sequence is one argument that holds a value for each; `expressions`, an expression, a
     matrix, or a list or tuple of them; `derivatives`, 1 or 2 for derivatives by the symbols as
-    well; `target`, "cpu" or "python".
+    well; `target`, "cpu", "numba" or "python".
 
     A call returns the values in the structure of `expressions`: floats for numbers, arrays of the
     shape that the arguments broadcast to for arrays, and for a matrix that shape followed by the
@@ -81,6 +89,9 @@ class Lambdified:
             second = [part for row in gradients for part in _second(row, scalars)]
             self._makers.append(rows.array(second, outer + inner + inner))
         self.function: Function = _compiled(scalars, rows.nodes, target)
+        self._count = len(scalars)
+        self._are_few = 8 * max(len(scalars), len(rows.nodes)) <= SMALL_BYTES
+        self._number_calls: list[NumberCall] = []  # those that no thread is using
 
     def __call__(self, *arguments: Any) -> Any:
         """The values, and derivatives if they were asked for."""
@@ -90,15 +101,28 @@ class Lambdified:
                 f"({', '.join(map(str, self._arguments))}), got {len(arguments)}"
             )
         flat = arguments if self._flat else _values_of(self._arguments, arguments)
-        if flat and _NUMBERS.issuperset(map(type, flat)):
-            shape: tuple[int, ...] = ()
-            packed = np.array(flat, np.float64)[:, None]
-        else:
-            packed, shape = _packed(flat)
+        if self._are_few and are_numbers(flat):
+            return self._of_numbers(flat)
+        packed, shape = _packed(flat)
         rows = self.function(packed)
         if len(self._makers) == 1:
-            return self._makers[0](rows, shape)
-        return tuple([make(rows, shape) for make in self._makers])
+            return self._makers[0].of_rows(rows, shape)
+        return tuple([make.of_rows(rows, shape) for make in self._makers])
+
+    def _of_numbers(self, values: Sequence[Any]) -> Any:
+        free = self._number_calls
+        try:
+            call = free.pop()
+        except IndexError:  # the first, or all are in use by other threads
+            call = NumberCall(self.function, self._count, self._reader)
+        try:
+            return call(values)
+        finally:
+            free.append(call)
+
+    def _reader(self, numbers: np.ndarray) -> Reader:
+        readers = [make.of_numbers(numbers) for make in self._makers]
+        return readers[0] if len(readers) == 1 else lambda: tuple([read() for read in readers])
 
     def __repr__(self) -> str:
         names = ", ".join(map(str, self._arguments))
@@ -110,7 +134,7 @@ class _Rows:
 
     def __init__(self, inputs: dict[Any, Node]) -> None:
         self.nodes: list[Node] = []
-        self._reader = Reader(inputs)
+        self._reader = ExpressionReader(inputs)
 
     def values(self, expression: Any) -> Maker:
         """The rows of an expression or of a structure of them, and what puts them together."""
@@ -119,7 +143,7 @@ class _Rows:
         if isinstance(expression, list | tuple | sympy.Tuple):
             makers = [self.values(part) for part in expression]
             kind = list if isinstance(expression, list) else tuple
-            return lambda rows, shape: kind([make(rows, shape) for make in makers])
+            return _together(kind, makers)
         if isinstance(expression, sympy.MatrixExpr):
             expression = expression.as_explicit()
         if isinstance(expression, sympy.MatrixBase | sympy.NDimArray):
@@ -148,7 +172,11 @@ class _Rows:
             found = rows[at].reshape(shape)
             return found != 0 if truth else found
 
-        return make
+        def reader(numbers: np.ndarray) -> Reader:
+            words = memoryview(numbers)  # type: ignore[arg-type] # gives Python's floats
+            return (lambda: words[at] != 0) if truth else (lambda: words[at])
+
+        return Maker(make, reader)
 
     def array(self, nodes: list[Node], own: tuple[int, ...]) -> Maker:
         """Rows for `nodes`, put together to an array with the axes `own` at its end."""
@@ -162,7 +190,21 @@ class _Rows:
                 return found if own else found.item()
             return np.moveaxis(found, range(len(own)), last)
 
-        return make
+        def reader(numbers: np.ndarray) -> Reader:
+            found = numbers[start:stop].reshape(own)  # a view
+            return found.copy if own else found.item
+
+        return Maker(make, reader)
+
+
+def _together(kind: type, makers: list[Maker]) -> Maker:
+    """A list or a tuple of what the makers make."""
+
+    def reader(numbers: np.ndarray) -> Reader:
+        readers = [make.of_numbers(numbers) for make in makers]
+        return lambda: kind([read() for read in readers])
+
+    return Maker(lambda rows, shape: kind([make.of_rows(rows, shape) for make in makers]), reader)
 
 
 def _is_sequence(symbols: Any) -> bool:
@@ -264,15 +306,23 @@ def _matrix_values(symbol: Any, array: np.ndarray) -> list[Any]:
 def _packed(values: Sequence[Any]) -> tuple[np.ndarray, tuple[int, ...]]:
     """All points as the columns of one array, and the shape they come from."""
     arrays = [np.asarray(value) for value in values]
+    shape = arrays[0].shape if arrays else ()
+    alike = True
     for array in arrays:
         if array.dtype.kind not in "biuf":
             raise DTypeError(f"expected real numbers, got {array.dtype}")
+        alike = alike and array.shape == shape
+    if not alike:  # NumPy takes a microsecond to find out
+        shape = _common_shape(arrays)
+    packed = np.zeros((len(arrays) or 1, *shape))
+    for row, array in enumerate(arrays):
+        packed[row] = array
+    return packed if len(shape) == 1 else packed.reshape(len(packed), prod(shape)), shape
+
+
+def _common_shape(arrays: list[np.ndarray]) -> tuple[int, ...]:
     try:
-        shape = np.broadcast_shapes(*[array.shape for array in arrays])
+        return np.broadcast_shapes(*[array.shape for array in arrays])
     except ValueError:
         shapes = ", ".join(str(array.shape) for array in arrays)
         raise ShapeError(f"expected arguments that broadcast, got shapes {shapes}") from None
-    packed = np.zeros((max(len(arrays), 1), *shape))
-    for row, array in enumerate(arrays):
-        packed[row] = array
-    return packed.reshape(len(packed), prod(shape)), shape

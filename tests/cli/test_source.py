@@ -61,3 +61,28 @@ def test_what_is_no_node_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     """As `graphc show` does."""
     assert main(["source", "model.py:np"]) == 2
     assert "expected 'np' to be a node" in capsys.readouterr().err
+
+
+def test_what_the_steps_cost(capsys: pytest.CaptureFixture[str]) -> None:
+    """`--explain` with sizes adds the table as comments, so that the whole is Python still."""
+    for name in ("step", "y"):
+        text = source(capsys, f"model.py:{name}", "--explain", "n=128")
+        ast.parse(text)
+        table = text[text.index("# <Function") :]
+        assert "# " in table
+        assert all(line.startswith("#") for line in table.splitlines())
+        assert "sizes: n = 128" in table
+        assert "matrix product C = (n, 3) @ (3, 1)" in table
+
+
+@pytest.mark.parametrize(
+    ("sizes", "message"),
+    [([], "'n' is missing"), (["n"], "such as n=128"), (["n=-1"], "such as n=128"),
+     (["n=1", "k=2"], "got 'k'")],
+)  # fmt: skip
+def test_sizes_that_do_not_fit(
+    capsys: pytest.CaptureFixture[str], sizes: list[str], message: str
+) -> None:
+    """What was expected, on standard error."""
+    assert main(["source", "model.py:y", "--explain", *sizes]) == 2
+    assert message in capsys.readouterr().err

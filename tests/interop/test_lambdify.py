@@ -11,6 +11,7 @@ import sympy as sp
 
 import graphc as gx
 from graphc.errors import ArgumentError, CompileError, DTypeError, ShapeError
+from tests.compiler.test_concurrency import together
 
 x, y, z = sp.symbols("x y z")
 TARGETS = pytest.mark.parametrize("target", ["cpu", "python"])
@@ -176,3 +177,75 @@ def test_what_is_refused(call: Any, error: type[Exception], message: str) -> Non
     """What was expected, and what came."""
     with pytest.raises(error, match=message):
         call()
+
+
+KINDS: list[Any] = [
+    0.3, 2, True, np.float64(0.3), np.float32(0.3), np.float16(0.3), np.int64(-2), np.uint8(3),
+    np.bool(True), np.array(0.3), np.array(7, "uint64"), np.array(0.3, ">f4"), np.inf, -0.0, 10**30,
+    np.longdouble(0.3),
+]  # fmt: skip
+
+
+@TARGETS
+def test_one_point_is_as_many(target: str) -> None:
+    """Numbers of all kinds take a way of their own: the same bits as a point among others."""
+    f = gx.lambdify((x, y), EXPRESSIONS, derivatives=2, target=target)
+    for number in KINDS:
+        values, jacobian, hessian = f(number, 0.7)
+        rows, jacobians, hessians = f(np.array([float(number), 1.0]), np.array([0.7, 1.0]))
+        assert [type(value) for value in values] == [float] * 3
+        np.testing.assert_array_equal(values, [row[0] for row in rows])
+        np.testing.assert_array_equal(jacobian, jacobians[0])
+        np.testing.assert_array_equal(hessian, hessians[0])
+        assert jacobian.flags.owndata
+        assert hessian.flags.writeable
+
+
+def test_what_is_no_number() -> None:
+    """Refused as it is among arrays; the next call is right."""
+    f = gx.lambdify((x, y), x * y)
+    for bad, error in ((1j, DTypeError), ("1", DTypeError), (None, DTypeError),
+                       (np.array(1j), DTypeError), (np.complex64(1), DTypeError),
+                       (10**400, OverflowError)):  # fmt: skip
+        with pytest.raises(error):
+            f(2.0, bad)
+        assert f(2.0, 3.0) == 6.0
+    with pytest.raises(ArgumentError, match=r"expected 2 argument\(s\)"):
+        f(2.0)
+    np.testing.assert_array_equal(f([2.0], 3.0), [6.0])
+    np.testing.assert_array_equal(f(np.array([2.0]), 3), [6.0])
+
+
+def test_more_numbers_than_a_call_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Points with results of many kilobytes go the way of arrays."""
+    for name in ("graphc.interop.lambdify.SMALL_BYTES", "graphc.compiler.slot.SMALL_BYTES"):
+        monkeypatch.setattr(name, 24)
+    f = gx.lambdify(x, x * sp.Matrix([[2, 1], [1, 2]]))
+    np.testing.assert_array_equal(f(2.0), [[4, 2], [2, 4]])
+    np.testing.assert_array_equal(f(np.array([2.0, 3.0]))[1], [[6, 3], [3, 6]])
+
+
+def test_results_of_one_point_are_the_callers() -> None:
+    """Matrices, derivatives and lists: none changes when another point is computed."""
+    f = gx.lambdify((x, y), [x + y, sp.Matrix([x, y]), x > y], derivatives=1)
+    first, again = f(1.0, 2.0), f(1.0, 2.0)
+    f(5.0, 4.0)
+    for values, jacobian in (first, again):
+        assert values[0] == 3.0
+        np.testing.assert_array_equal(values[1], [[1], [2]])
+        assert values[2] is False
+        np.testing.assert_array_equal(jacobian, [[1, 1], [1, 0], [0, 1], [0, 0]])
+
+
+def test_threads_with_points_of_their_own() -> None:
+    """Calls of one function from several threads do not see each other's numbers."""
+    f = gx.lambdify((x, y), [x * y, x + y], derivatives=1)
+    f(1.0, 1.0)
+
+    def work(number: int) -> None:
+        for turn in range(500):
+            values, jacobian = f(float(number), turn)
+            assert values == [number * turn, number + turn]
+            assert jacobian.tolist() == [[turn, number], [1, 1]]
+
+    together(4, work)

@@ -1,0 +1,109 @@
+"""Timing a program step by step: on real arguments, with the states put back afterwards."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from graphc.compiler.effects import precise_failure
+from graphc.compiler.slot import Slot
+from graphc.errors import CheckFailedError
+from graphc.ir.node import Node
+from graphc.schedule.schedule import ScheduledStep
+from graphc.target.stepped import SteppedInstance, Stop
+
+if TYPE_CHECKING:
+    from graphc.compiler.function import Function
+
+# Of a program that takes long there are fewer runs than asked for, but not fewer than these.
+_LONGEST_SECONDS, _FEWEST = 5.0, 3
+
+
+@dataclass
+class Times:
+    """Seconds of whole calls, of each step in each of them, and of the steps of bodies in one."""
+
+    calls: list[float] = field(default_factory=list)
+    steps: dict[ScheduledStep, list[float]] = field(default_factory=dict)
+    inner: Mapping[ScheduledStep, float] = field(default_factory=dict)
+    runs: Mapping[ScheduledStep, int] = field(default_factory=dict)
+    chunks: Mapping[ScheduledStep, int] = field(default_factory=dict)
+
+
+def measure(
+    function: Function,
+    arrays: list[np.ndarray],
+    sizes: Mapping[str, int],
+    repeats: int,
+    tolerant: bool = False,
+    longest_run: float = float("inf"),
+) -> Times:
+    """Run a function on these arrays, in turn whole and step by step.
+
+    Parameters and states begin each run as they are now, and end as they are now; so does the
+    number of the next step. A step that fails raises what a call would, or is passed over
+    (`tolerant`). TimeoutError for a run that takes more seconds than `longest_run`.
+    """
+    with function.locked():
+        updated = [(node, node.value) for node, _ in function.original.updates]
+        try:
+            return _Runs(function, arrays, sizes, tolerant, longest_run, updated).all(repeats)
+        except CheckFailedError as error:
+            for node, value in updated:
+                node.value = value
+            feed = dict(zip(function.inputs, arrays, strict=True))
+            raise precise_failure(function.original, feed, function.step) or error from None
+        finally:
+            for node, value in updated:
+                node.value = value
+
+
+class _Runs:
+    """The runs of one function on one set of arguments."""
+
+    def __init__(
+        self,
+        function: Function,
+        arrays: list[np.ndarray],
+        sizes: Mapping[str, int],
+        tolerant: bool,
+        longest_run: float,
+        updated: list[tuple[Node, np.ndarray]],
+    ) -> None:
+        self.arrays, self.longest_run, self.updated = arrays, longest_run, updated
+        self.instance = SteppedInstance(
+            function.schedule, function.lives, sizes, function.handles, function.machine, tolerant
+        )
+        self.slot = Slot(self.instance, arrays, function.results(sizes))
+        self.number = function.step
+
+    def all(self, repeats: int) -> Times:
+        """A first run that is not counted, then `repeats` of each kind."""
+        times = Times(chunks=self.instance.chunks())
+        start = time.perf_counter()
+        self._run(Stop.STEPS)
+        self.instance.measure_empty()
+        for done in range(repeats):
+            if done >= _FEWEST and time.perf_counter() - start > _LONGEST_SECONDS:
+                break
+            times.calls.append(self._run(Stop.NOTHING))
+            self._run(Stop.STEPS)
+            for step, seconds in self.instance.seconds.items():
+                times.steps.setdefault(step, []).append(seconds)
+        self._run(Stop.ALL)
+        times.inner, times.runs = self.instance.seconds, self.instance.runs
+        return times
+
+    def _run(self, stop: Stop) -> float:
+        for node, value in self.updated:
+            node.value = value
+        self.instance.stop = stop
+        self.slot.take(self.arrays)
+        start = time.perf_counter()
+        self.instance.deadline = start + self.longest_run
+        self.slot.run(self.number)
+        return time.perf_counter() - start
