@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass
-from importlib import metadata
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
 from graphc.bench.suite import Sample
-from graphc.bench.workloads import Target, Workload
-from graphc.files import replace_text
+from graphc.bench.workloads import JAX, Target, Workload
 
-_SCALE = {"s": 1.0, "us": 1e6}
-_LIBRARIES = ("graphc", "numpy", "numba", "scipy", "torch", "jax", "jaxlib", "pytensor")
+_SCALE = {"s": 1.0, "ms": 1e3, "us": 1e6}
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A framework on a workload: median and extremes of its processes, in the workload's unit."""
+    """A framework on a workload: median and extremes of its processes, in the workload's unit.
+
+    `late` says that it took too long, so that all that is known is that it is slower.
+    """
 
     framework: str
     value: float | None
@@ -32,28 +27,48 @@ class Figure:
     note: str = ""
     peak_bytes: int = 0
     by_round: tuple[tuple[int, float], ...] = ()
+    late: bool = False
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """One workload: all figures, and graphc's against the best peer's."""
+    """One workload: all figures, and graphc's against the best peer's.
+
+    `memory_ratio` is graphc's peak memory by the least of JAX's, `rate` graphc's floating-point
+    operations a second by the machine's.
+    """
 
     workload: str
+    group: str
     title: str
     unit: str
     figures: tuple[Figure, ...]
     best_peer: str = ""
     ratio: float | None = None
+    memory_ratio: float | None = None
+    rate: float | None = None
     promises: tuple[tuple[str, bool], ...] = ()
 
+    def figure(self, framework: str) -> Figure | None:
+        """The figure of a framework, if it has a value."""
+        found = {each.framework: each for each in self.figures if each.value is not None}
+        return found.get(framework)
 
-def compare(work: Workload, samples: Sequence[Sample]) -> list[Comparison]:
-    """The comparison of a workload; for first steps also the one that counts the import as well."""
+
+def compare(
+    work: Workload, samples: Sequence[Sample], limits: Mapping[str, Any]
+) -> list[Comparison]:
+    """The comparison of a workload; for first steps also the one that counts the import as well.
+
+    `limits` are those of the machine, as `Suite.prepare` gives them. Empty without samples.
+    """
     mine = [sample for sample in samples if sample.workload == work.name]
-    rows = [_compare(work, mine, work.name, work.title, "value", work.targets)]
+    if not mine:
+        return []
+    rows = [_compare(work, mine, work.name, work.title, "", limits)]
     if work.measure in ("first", "second"):
         title = f"{work.title}, import of the framework included"
-        rows.append(_compare(work, mine, f"{work.name} + import", title, "total", ()))
+        rows.append(_compare(work, mine, f"{work.name} + import", title, "import_seconds", limits))
     return rows
 
 
@@ -62,31 +77,33 @@ def _compare(
     samples: Sequence[Sample],
     name: str,
     title: str,
-    what: str,
-    targets: tuple[Target, ...],
+    extra: str,
+    limits: Mapping[str, Any],
 ) -> Comparison:
     names = list(dict.fromkeys(sample.framework for sample in samples))
     names.sort(key=lambda name: name != "graphc")
-    figures = tuple(_figure(work, [s for s in samples if s.framework == n], what) for n in names)
+    figures = tuple(_figure(work, [s for s in samples if s.framework == n], extra) for n in names)
     known = {figure.framework: figure for figure in figures if figure.value is not None}
-    peers = [figure for figure in known.values() if figure.framework != "graphc"]
-    own = known.get("graphc")
-    best = min(peers, key=lambda figure: figure.value or 0.0, default=None)
-    ratio = _ratio(own, best) if own and best else None
-    promises = tuple(filter(None, (_promise(target, own, known, work) for target in targets)))
+    own, best = known.get("graphc"), _best(known, ())
+    promises = () if extra else (_promise(t, own, known, work, limits) for t in work.targets)
     return Comparison(
-        name, title, work.unit, figures, best.framework if best else "", ratio, promises
-    )
+        name, work.group, title, work.unit, figures,
+        best.framework if best else "",
+        _ratio(own, best) if own and best else None,
+        _memory_ratio(own, known, JAX) if own and work.group == "training" else None,
+        _rate(own, work, limits) if own else None,
+        tuple(dict.fromkeys(promise for promise in promises if promise is not None)),
+    )  # fmt: skip
 
 
-def _figure(work: Workload, samples: Sequence[Sample], what: str) -> Figure:
+def _figure(work: Workload, samples: Sequence[Sample], extra: str) -> Figure:
+    """`extra` names what else of a sample counts."""
     scale, name = _SCALE[work.unit], samples[0].framework
-    extra = "import_seconds" if what == "total" else ""
     good = [(s, s.value) for s in samples if s.value is not None]
     pairs = [(s.round, scale * (value + s.data.get(extra, 0.0))) for s, value in good]
     note = next((_fault(s) for s in samples if s.value is None), "")
     if not pairs or note:
-        return Figure(name, None, note=note)
+        return Figure(name, None, note=note, late=any(s.late for s in samples))
     values = [value for _, value in pairs]
     peak = int(median(s.data.get("peak_bytes", 0) for s in samples))
     return Figure(name, median(values), min(values), max(values), "", peak, tuple(pairs))
@@ -94,89 +111,61 @@ def _figure(work: Workload, samples: Sequence[Sample], what: str) -> Figure:
 
 def _fault(sample: Sample) -> str:
     if sample.failure:
-        return f"failed: {sample.failure}"
+        return sample.failure if sample.late else f"failed: {sample.failure}"
     return f"WRONG: relative error {sample.data['relative_error']:.1e}"
 
 
-def _ratio(own: Figure, peer: Figure) -> float:
+def _best(known: Mapping[str, Figure], names: Sequence[str]) -> Figure | None:
+    """The fastest of these peers, of all without names."""
+    peers = [f for name, f in known.items() if name != "graphc" and (not names or name in names)]
+    return min(peers, key=lambda figure: figure.value or 0.0, default=None)
+
+
+def _ratio(own: Figure, peer: Figure) -> float | None:
     """The median of the rounds' ratios: both sides of each ran one after the other."""
     other = dict(peer.by_round)
-    return median(value / other[at] for at, value in own.by_round if at in other)
+    ratios = [value / other[at] for at, value in own.by_round if at in other]
+    return median(ratios) if ratios else None
+
+
+def _memory_ratio(own: Figure, known: Mapping[str, Figure], names: Sequence[str]) -> float | None:
+    peaks = [known[name].peak_bytes for name in names if name in known]
+    least = min(peaks, default=0)
+    return own.peak_bytes / least if least and own.peak_bytes else None
+
+
+def _rate(own: Figure, work: Workload, limits: Mapping[str, Any]) -> float | None:
+    if not work.operations or own.value is None or not limits:
+        return None
+    seconds: float = own.value / _SCALE[work.unit]
+    return float(work.operations / seconds / limits["float32_products"])
 
 
 def _promise(
-    target: Target, own: Figure | None, known: dict[str, Figure], work: Workload
+    target: Target,
+    own: Figure | None,
+    known: Mapping[str, Figure],
+    work: Workload,
+    limits: Mapping[str, Any],
 ) -> tuple[str, bool] | None:
-    """What was promised and whether it holds; None where the peer is not there to compare with."""
+    """What was promised and whether it holds; None where there is nothing to compare with."""
     if own is None or own.value is None:
         return "no figure of graphc", False
-    if not target.framework:
+    if target.limit:
         return f"{own.value:.3g} of at most {target.limit:g} {work.unit}", own.value <= target.limit
-    if target.framework not in known:
+    if target.memory:
+        return _at_most("memory", "JAX", _memory_ratio(own, known, target.peers), target.memory)
+    if target.of_matrix_product:
+        rate, wanted = _rate(own, work, limits), target.of_matrix_product
+        if rate is None:
+            return None
+        return f"{rate:.0%} of the rate of matrix products, at least {wanted:.0%}", rate >= wanted
+    best = _best(known, target.peers)
+    ratio = _ratio(own, best) if best else None
+    return _at_most("time", best.framework if best else "", ratio, target.ratio)
+
+
+def _at_most(what: str, whose: str, ratio: float | None, wanted: float) -> tuple[str, bool] | None:
+    if ratio is None:
         return None
-    ratio = _ratio(own, known[target.framework])
-    return f"{ratio:.2f} of {target.framework}, at most {target.ratio:g}", ratio <= target.ratio
-
-
-# ---- text
-
-
-def comparison_text(row: Comparison) -> str:
-    """All figures of one workload."""
-    lines = [f"{row.workload}: {row.title} ({row.unit}; median, lowest - highest)"]
-    for figure in row.figures:
-        if figure.value is None:
-            lines.append(f"  {figure.framework:<14} {figure.note}")
-            continue
-        spread = f"{_number(figure.lowest)} - {_number(figure.highest)}"
-        megabytes = figure.peak_bytes / 1e6
-        peak = f"peak {megabytes:,.0f} MB over the import" if megabytes else ""
-        lines.append(f"  {figure.framework:<14} {_number(figure.value):>10}   {spread:<22} {peak}")
-    return "\n".join(line.rstrip() for line in lines)
-
-
-def table_text(rows: Sequence[Comparison]) -> str:
-    """graphc against the best peer, workload by workload."""
-    head = f"{'workload':<24} {'graphc':>11} {'best peer':>11}  {'':<14} {'ratio':>6}  promise"
-    lines = [head, "-" * len(head)]
-    for row in rows:
-        known = {figure.framework: figure for figure in row.figures}
-        own, best = known.get("graphc"), known.get(row.best_peer)
-        cells = f"{_cell(own, row.unit):>11} {_cell(best, row.unit):>11}"
-        ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
-        kept = "; ".join(f"{'kept' if ok else 'MISSED'}: {text}" for text, ok in row.promises)
-        lines.append(f"{row.workload:<24} {cells}  {row.best_peer:<14} {ratio:>6}  {kept}")
-    return "\n".join(line.rstrip() for line in lines)
-
-
-def _cell(figure: Figure | None, unit: str) -> str:
-    return "-" if figure is None or figure.value is None else f"{_number(figure.value)} {unit}"
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}"
-
-
-# ---- JSON
-
-
-def document(rows: Sequence[Comparison], samples: Sequence[Sample]) -> dict[str, Any]:
-    """All that was found, for JSON: the machine, the versions, the comparisons, each process."""
-    versions = {}
-    for name in _LIBRARIES:
-        with suppress(metadata.PackageNotFoundError):
-            versions[name] = metadata.version(name)
-    return {
-        "machine": {
-            "system": platform.platform(), "processor": platform.machine(), "cores": os.cpu_count(),
-            "python": platform.python_version(),
-        },
-        "versions": versions,
-        "comparisons": [asdict(row) for row in rows],
-        "samples": [asdict(sample) for sample in samples],
-    }  # fmt: skip
-
-
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write the file as a whole or not at all."""
-    replace_text(path, json.dumps(content, indent=1) + "\n")
+    return f"{what} {ratio:.2f} of {whose}, at most {wanted:g}", ratio <= wanted

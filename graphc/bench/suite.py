@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -13,10 +15,10 @@ from typing import Any
 
 from graphc.bench.child import LAUNCH
 from graphc.bench.frameworks import FRAMEWORKS, Framework
-from graphc.bench.workloads import Workload
+from graphc.bench.workloads import Workload, model_of
 from graphc.errors import GraphcError
 
-_TIMEOUT_SECONDS = 600
+_LONGEST_SECONDS = 600
 # What a developer's shell may have set and a user's has not.
 _UNSET = ("GRAPHC_VERIFY", "GRAPHC_DEBUG", "GRAPHC_CACHE", "PYTHONDONTWRITEBYTECODE")
 # Settings that make OpenBLAS use the instructions of an older processor, which only some of the
@@ -43,6 +45,11 @@ class Sample:
         """The figure in seconds, unless it failed or is wrong."""
         return None if self.failure or self.data.get("wrong") else self.data["value"]
 
+    @property
+    def late(self) -> bool:
+        """Whether the process was stopped because it took too long."""
+        return bool(self.data.get("late"))
+
 
 def installed() -> list[Framework]:
     """The frameworks that can be imported here, graphc first."""
@@ -53,7 +60,8 @@ def takes_part(framework: Framework, work: Workload) -> bool:
     """Whether a framework has this workload. A scan exists only over steps."""
     if work.frameworks:
         return framework.name in work.frameworks
-    return framework.variant != "scan" or work.model == "mlp"
+    model = model_of(work)
+    return model is None or framework.name in model.makers
 
 
 class Suite:
@@ -64,30 +72,36 @@ class Suite:
     ) -> None:
         self.frameworks, self.directory, self.unset = list(frameworks), directory, unset
         self._fresh = 0
+        self._driver = directory / "driver"
+
+    def prepare(self) -> dict[str, Any]:
+        """Bytecode of every library, and the driver of graphc in a cache that others copy.
+
+        Gives the machine's limits.
+        """
+        for library in {each.library for each in self.frameworks}:
+            self._process([library, "nothing"], self._new_directory())
+        _, failure = self._process(["graphc", "driver"], self._driver)
+        if failure:
+            raise BenchError(f"bench: the driver of graphc could not be loaded: {failure}")
+        limits = self.directory / "limits"
+        shutil.copytree(self._driver, limits)
+        found, failure = self._process(["graphc", "limits"], limits)
+        if failure:
+            raise BenchError(f"bench: the machine's limits could not be measured: {failure}")
+        return found
 
     def run(
         self, works: Sequence[Workload], processes: int, tell: Callable[[Sample], None]
-    ) -> list[Sample]:
-        """All samples; `tell` is called with each when it is there."""
-        self._prepare()
-        samples = []
+    ) -> None:
+        """Measure; `tell` is called with each sample when it is there."""
         for work in works:
             mine = [each for each in self.frameworks if takes_part(each, work)]
-            for round_number in range(processes):
+            for round_number in range(min(processes, work.processes or processes)):
                 # Each round begins with another one, so that none always runs at the same place.
                 turn = round_number % max(len(mine), 1)
                 for framework in [*mine[turn:], *mine[:turn]]:
-                    samples.append(self._sample(framework, work, round_number))
-                    tell(samples[-1])
-        return samples
-
-    def _prepare(self) -> None:
-        """Bytecode of every library, and the driver of graphc in a cache that others copy."""
-        for library in {each.library for each in self.frameworks}:
-            cache = self.directory / "driver" if library == "graphc" else self._new_directory()
-            _, failure = self._process([library, "prepare"], cache)
-            if library == "graphc" and failure:
-                raise BenchError(f"bench: the driver of graphc could not be loaded: {failure}")
+                    tell(self._sample(framework, work, round_number))
 
     def _new_directory(self) -> Path:
         self._fresh += 1
@@ -98,44 +112,59 @@ class Suite:
         steady = work.measure not in ("first", "second")
         name = self.directory / framework.name if steady else self._new_directory()
         if framework.library == "graphc" and not name.exists():
-            shutil.copytree(self.directory / "driver", name)
+            shutil.copytree(self._driver, name)
         return name
 
     def _sample(self, framework: Framework, work: Workload, round_number: int) -> Sample:
         cache = self._cache(framework, work)
         arguments = [framework.library, framework.name, work.name]
-        data, failure = self._process(arguments, cache)
+        data, failure = self._process(arguments, cache, work.timeout)
         if work.measure == "second" and not failure:
-            data, failure = self._process(arguments, cache)
+            data, failure = self._process(arguments, cache, work.timeout)
         return Sample(work.name, framework.name, round_number, data, failure)
 
-    def _process(self, arguments: list[str], cache: Path) -> tuple[dict[str, Any], str]:
+    def _process(
+        self, arguments: list[str], cache: Path, longest: int = _LONGEST_SECONDS
+    ) -> tuple[dict[str, Any], str]:
         unset = [word for name in (*_UNSET, *self.unset) for word in ("-u", name)]
         python = [sys.executable, "-c", LAUNCH, *arguments]
-        return result_of(["env", *unset, *_settings(cache), *python])
+        return result_of(["env", *unset, *_settings(cache), *python], longest)
 
 
-def result_of(command: Sequence[str]) -> tuple[dict[str, Any], str]:
-    """The JSON object on the last line that a command prints, and what went wrong if it did."""
+def result_of(
+    command: Sequence[str], longest: int = _LONGEST_SECONDS
+) -> tuple[dict[str, Any], str]:
+    """The JSON object on the last line that a command prints, and what went wrong if it did.
+
+    A command that takes longer than `longest` seconds is stopped: {"late": True}.
+    """
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        try:
+            printed, said = process.communicate(timeout=longest)
+        except BaseException as stop:
+            # With all that it has started, which may hold its output open.
+            os.killpg(process.pid, signal.SIGKILL)
+            if not isinstance(stop, subprocess.TimeoutExpired):
+                raise
+            return {"late": True}, f"took more than {longest} s"
+    lines = printed.strip().splitlines()
+    if process.returncode or not lines:
+        return {}, (said.strip().splitlines() or [f"exit status {process.returncode}"])[-1]
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=_TIMEOUT_SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return {}, f"took more than {_TIMEOUT_SECONDS} s"
-    lines = done.stdout.strip().splitlines()
-    if done.returncode or not lines:
-        said = done.stderr.strip().splitlines()
-        return {}, said[-1] if said else f"exit status {done.returncode}"
-    data: dict[str, Any] = json.loads(lines[-1])
+        data: dict[str, Any] = json.loads(lines[-1])
+    except ValueError:
+        return {}, f"expected a JSON object on the last line, got {lines[-1]!r}"
     return data, ""
 
 
 def _settings(cache: Path) -> list[str]:
-    """Where each library keeps what it has compiled."""
+    """Where each library keeps what it has compiled; and that it runs on the processor."""
     return [
         f"GRAPHC_CACHE_DIR={cache}",
         f"NUMBA_CACHE_DIR={cache / 'numba'}",
         f"TORCHINDUCTOR_CACHE_DIR={cache / 'inductor'}",
+        "JAX_PLATFORMS=cpu",
         f"PYTENSOR_FLAGS=base_compiledir={cache / 'pytensor'},floatX=float32",
     ]
