@@ -155,6 +155,8 @@ def _tidy(output: str) -> str:
 
 
 def _comparable(example: Example, output: str) -> str:
+    if example.output is not None and "machine" in example.output.words:
+        return str(bool(output))
     return re.sub(r" *\d+\.\d+", " #", output) if example.timed else output
 
 
