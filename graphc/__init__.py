@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from graphc.interop.to_sympy import to_sympy
     from graphc.ir.graph import Graph
     from graphc.ir.text import parse, to_text
+    from graphc.target.limits import machine_limits
     from graphc.view.accuracy import accuracy
     from graphc.view.backprop_table import backprop_table
     from graphc.view.dot import to_dot
@@ -52,7 +53,7 @@ _LATER = {
     "show": "graphc.view.show", "latex": "graphc.view.latex", "to_dot": "graphc.view.dot",
     "to_networkx": "graphc.view.networkx_graph", "backprop_table": "graphc.view.backprop_table",
     "from_sympy": "graphc.interop.from_sympy", "to_sympy": "graphc.interop.to_sympy",
-    "lambdify": "graphc.interop.lambdify",
+    "lambdify": "graphc.interop.lambdify", "machine_limits": "graphc.target.limits",
     "accuracy": "graphc.view.accuracy", "nn": "graphc.nn", "train": "graphc.train",
 }  # fmt: skip
 _LATER_METHODS = {
@@ -65,9 +66,9 @@ __all__ = [
     "Function", "Graph", "Node", "accuracy", "backprop_table", "check_gradients", "compile",
     "elementwise",
     "evaluate", "from_sympy", "gauss_newton_product", "grad", "hessian", "hvp", "inference",
-    "jacobian", "jvp", "lambdify", "latex", "nn", "numpy_operation", "parse", "set_default_float",
-    "show", "simplify", "substitute", "to_dot", "to_networkx", "to_sympy", "to_text", "train",
-    "value_and_grad", "vjp", "vmap", "why", *_operations,
+    "jacobian", "jvp", "lambdify", "latex", "machine_limits", "nn", "numpy_operation", "parse",
+    "set_default_float", "show", "simplify", "substitute", "to_dot", "to_networkx", "to_sympy",
+    "to_text", "train", "value_and_grad", "vjp", "vmap", "why", *_operations,
 ]  # fmt: skip
 
 

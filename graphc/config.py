@@ -3,7 +3,7 @@
 | variable | meaning | default |
 |---|---|---|
 | `GRAPHC_VERIFY` | `1` checks every graph, schedule and loop program after each pass | `0` |
-| `GRAPHC_DEBUG` | `1` prints the time of each phase, `2` the emitted kernels as well | `0` |
+| `GRAPHC_DEBUG` | `1` prints each phase and where kernels came from, `2` the kernels too | `0` |
 | `GRAPHC_CACHE` | `0` switches the kernel cache on disk off | `1` |
 | `GRAPHC_CACHE_DIR` | directory of the kernel cache | `~/.cache/graphc` |
 | `GRAPHC_NUM_THREADS` | threads that a compiled program may use | all cores |

@@ -388,8 +388,8 @@ __init__: from graphc.compiler import compile; from graphc.ir import Node; impor
 | ir/graph: from . import node; import re; re.compile('a')
 | loops/a: from graphc.ir.dtype import D; from graphc.ir import dtype
 | target/loader: exec(compile('1', '', 'exec'))
-| target/intrinsics: import numba
-| target/cpu: def f(): from graphc.target import intrinsics; import scipy.linalg
+| target/native_driver: import numba
+| target/cpu: def f(): from graphc.target import native_driver; import scipy.linalg
 | compiler/passes: from graphc.compiler.function import compile; compile(1)
 | compiler/function: def compile(x): return x
 | train/a: def save(): from safetensors import numpy; load(x, allow_pickle=False)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from graphc.target import program
+from graphc.target import chunks
 from tests.random_graphs.cases import random_case, random_loop
 from tests.random_graphs.checks import check_loop, check_rewriting, check_target
 
@@ -37,10 +37,10 @@ def _quiet() -> Iterator[None]:
 @pytest.fixture(autouse=True, scope="module")
 def small_chunks() -> Iterator[None]:
     """Kernels are cut into chunks at sizes that tests can afford."""
-    usual = program.PARALLEL_WORK
-    program.PARALLEL_WORK = 4
+    usual = chunks.PARALLEL_WORK
+    chunks.PARALLEL_WORK = 4
     yield
-    program.PARALLEL_WORK = usual
+    chunks.PARALLEL_WORK = usual
 
 
 @examples(150)
