@@ -34,6 +34,7 @@ from graphc.loops.work import work
 # kernel is what compiling it takes.
 _MOST_COPIES = 16
 _MOST_WORK = 400
+_LANES = 8  # float32 in a vector of AVX2, and of float64 with AVX-512
 
 _ZERO, _ONE = Constant(0, "int64"), Constant(1, "int64")
 
@@ -59,11 +60,20 @@ def _is_worth(loop: Loop, inner: Sequence[Loop]) -> bool:
     copies = [_copies(each) for each in inner]
     if 0 in copies or max(copies) > _MOST_COPIES:
         return False
+    if any(map(_fills_vectors, inner)):
+        return False
     if sum(work((each,)) * count for each, count in zip(inner, copies, strict=True)) > _MOST_WORK:
         return False
     # The loop on vectors has to be the longer one.
     length = _length(loop.axis)
     return (length == 0 or length >= max(copies)) and _is_near(loop)
+
+
+def _fills_vectors(loop: Loop) -> bool:
+    """Whether a loop runs on whole vectors as it is: neighbours side by side, and no rest."""
+    if _length(loop.axis) % _LANES or any(isinstance(each, Loop) for each in loop.body):
+        return False
+    return all(stride(i, loop.axis.name) in (0, 1) for i in _indices((loop,)))
 
 
 def _length(axis: Axis) -> int:

@@ -145,3 +145,13 @@ def test_a_pooling_is_one_loop_over_the_windows(name: str) -> None:
     seen = gx.window(x, (2, 2), None, 2)
     source = gx.compile(x, getattr(gx, name)(seen, axis=(-2, -1))).source()
     assert source.count("    for ") == 2
+
+
+def test_a_loop_of_whole_vectors_stays() -> None:
+    # Sixteen neighbours side by side are a vector or two as they are; five are not.
+    def kernel(width: int) -> str:
+        x = gx.input("x", ("n", width))
+        return str(gx.compile([x], gx.sum(x * x, axis=1)).kernels[0].source)
+
+    assert "for j0 in range(16)" in kernel(16)
+    assert "for j0" not in kernel(5)
