@@ -26,6 +26,8 @@ _SHORTEST_ROW = 64
 _BLOCK = 32_768
 # The most columns that are added up in blocks: a block then has at least eight rows.
 _MOST_COLUMNS = _BLOCK // 8
+# A block of rows whose length is not known: the results of blocks take a sixteenth of the array.
+_ROWS_OF_UNKNOWN = 16
 # So many outer rows are shared among threads.
 _MOST_ROWS = 15
 
@@ -95,9 +97,9 @@ def _blocked_axis(node: Node) -> tuple[int, int] | None:
     outer, columns = product(x.shape[:axis]), product(x.shape[axis + 1 :])
     if not isinstance(outer, int) or outer > _MOST_ROWS or _has_many_results(node):
         return None
-    if not isinstance(columns, int) or not 0 < columns <= _MOST_COLUMNS:
+    if isinstance(columns, int) and not 0 < columns <= _MOST_COLUMNS:
         return None
-    block = _block(columns)
+    block = _block(columns) if isinstance(columns, int) else _ROWS_OF_UNKNOWN
     alone = columns == 1 and _is_result(x)
     return (axis, block) if _is_long(x.shape[axis], block) and not alone else None
 

@@ -36,6 +36,7 @@ def kernels(outputs: Any) -> int:
 
 
 X = gx.input("x", ("n", "k"))
+WIDE = gx.input("wide", ("n", 10_000))  # too wide for blocks of rows
 ROW = gx.input("row", ("k",))
 COLUMN = gx.input("column", ("n", 1))
 LABELS = gx.input("labels", ("n",), "int64")
@@ -57,9 +58,9 @@ ONE_KERNEL: dict[str, Callable[[], Any]] = {
     "log_softmax": lambda: gx.log_softmax(X, axis=1),
     "cross entropy of each row": lambda: gx.softmax_cross_entropy(X, LABELS),
     "layer norm": lambda: layer_norm(X),
-    "columns": lambda: gx.sum(X * 2, axis=0),
-    "columns and an epilogue": lambda: gx.tanh(gx.sum(X, axis=0) + ROW),
-    "two reductions of columns": lambda: [gx.sum(X, axis=0), gx.sum(gx.square(X), axis=0)],
+    "columns": lambda: gx.sum(WIDE * 2, axis=0),
+    "columns and an epilogue": lambda: gx.tanh(gx.sum(WIDE, axis=0) + 1),
+    "two reductions of columns": lambda: [gx.sum(WIDE, axis=0), gx.sum(gx.square(WIDE), axis=0)],
     "a transposed operand": lambda: gx.exp(X.T) + 1,
     "a slice": lambda: X[1:, ::2] * 2,
     "a reversed axis": lambda: X[::-1] + X,
@@ -81,7 +82,11 @@ def test_what_fits_in_one_kernel_is_one(name: str) -> None:
 MORE: dict[str, tuple[Callable[[], Any], int]] = {
     "all elements, then each": (lambda: X / gx.sum(X), 3),
     "rows and columns": (lambda: [gx.sum(X, axis=0), gx.sum(X, axis=1)], 2),
-    "a softmax along the first axis": (lambda: gx.softmax(X, axis=0), 4),
+    "columns in blocks": (lambda: gx.sum(X * 2, axis=0), 2),
+    "two reductions of columns in blocks": (
+        lambda: [gx.sum(X, axis=0), gx.sum(gx.square(X), axis=0)], 3
+    ),
+    "a softmax along the first axis": (lambda: gx.softmax(X, axis=0), 5),
     "the mean loss": (lambda: gx.mean(gx.softmax_cross_entropy(X, LABELS)), 2),
     "the gradient of a mean loss": (
         lambda: gx.grad(gx.mean(gx.softmax_cross_entropy(X, LABELS)), X), 2
