@@ -129,7 +129,8 @@ class _Loads:
                 return self._named(given)
             return replace(given, index=self._value(given.index))
         if isinstance(given, Apply):
-            return replace(given, operands=tuple(map(self._value, given.operands)))
+            operands = tuple(map(self._value, given.operands))
+            return Apply(given.operation, operands, given.dtype)
         if isinstance(given, RandomBits):
             return replace(given, index=self._value(given.index))
         return given

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from graphc.loops.ir import (
     Apply,
     Axis,
@@ -30,8 +32,8 @@ from graphc.loops.ir import (
 from graphc.loops.stride import stride
 from graphc.loops.tidy import expressions, parts
 
-# No more arrays than a first-level cache has room for; what else is read across stays as it is.
-_MOST_ARRAYS = 4
+# No more bytes than fit well into a second-level cache; what else is read across stays as it is.
+_MOST_BYTES = 64 << 10
 
 
 def transpose(kernel: Kernel) -> Kernel:
@@ -61,19 +63,22 @@ class _Transposition:
         assert isinstance(outer, Loop)
         (inner,) = outer.body
         assert isinstance(inner, Loop)
-        across = [
-            load for load in dict.fromkeys(_loads(inner.body)) if self._is_across(load, outer)
-        ]
         before: list[Statement] = []
         replaced: dict[Expression, Expression] = {}
-        for load in across[: _MOST_ARRAYS - len(self.local)]:
-            self.local.append(Local(load.dtype, outer.axis.most * inner.axis.most))
+        for load in dict.fromkeys(_loads(inner.body)):
+            array = Local(load.dtype, outer.axis.most * inner.axis.most)
+            if not self._is_across(load, outer) or not self._has_room(array):
+                continue
+            self.local.append(array)
             slot, place = self.first + len(self.local) - 1, _place(outer.axis, inner.axis)
             replaced[load] = Load(slot, place, load.dtype)
             along = Loop(outer.axis, (Store(slot, place, load),))
             before.append(Loop(inner.axis, (along,)))
         body = tuple(_changed(each, replaced) for each in inner.body)
         return [*before, replace(outer, body=(replace(inner, body=body),))]
+
+    def _has_room(self, array: Local) -> bool:
+        return sum(map(_size, (*self.local, array))) <= _MOST_BYTES
 
     def _is_across(self, load: Load, outer: Loop) -> bool:
         (inner,) = outer.body
@@ -94,6 +99,10 @@ def _is_tile(statement: Statement) -> bool:
         return False
     plain = not any((*loop.accumulators, *loop.carries) for loop in (statement, inner))
     return plain and statement.axis.most > 0 and inner.axis.most > 0
+
+
+def _size(array: Local) -> int:
+    return array.elements * np.dtype(array.dtype).itemsize
 
 
 def _place(outer: Axis, inner: Axis) -> Expression:

@@ -154,13 +154,14 @@ def _copy_of(
         if isinstance(value, Variable):
             return replaced.get(value.name, value)
         if isinstance(value, Load):
-            return replace(value, index=change(value.index))
+            return Load(value.buffer, change(value.index), value.dtype)
         if isinstance(value, RandomBits):
             seed, use, index = map(change, (value.seed, value.use, value.index))
             return replace(value, seed=seed, use=use, index=index)
         if not isinstance(value, Apply):
             return value
-        return _folded(replace(value, operands=tuple(map(change, value.operands))))
+        operands = tuple(map(change, value.operands))
+        return _folded(Apply(value.operation, operands, value.dtype))
 
     return change
 
@@ -188,10 +189,10 @@ def _renamed(
 ) -> Statement:
     if isinstance(statement, Let):
         name = _name(statement.name, number)
-        return replace(statement, name=name, value=change(statement.value))
+        return Let(name, change(statement.value), statement.origin)
     if isinstance(statement, Store):
         index, value = change(statement.index), change(statement.value)
-        return replace(statement, index=index, value=value)
+        return Store(statement.buffer, index, value, statement.origin)
     assert isinstance(statement, Check)
     return replace(
         statement, condition=change(statement.condition), code=change(statement.code),

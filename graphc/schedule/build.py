@@ -55,7 +55,7 @@ from graphc.schedule.schedule import (
     Schedule,
     ScheduledStep,
 )
-from graphc.schedule.shared import compared_floats, row_results, shared_work
+from graphc.schedule.shared import compared_floats, repeated_columns, row_results, shared_work
 
 # Storing shared values changes the groups, which may share other values: it settles in a few
 # rounds.
@@ -77,7 +77,11 @@ def schedule(graph: Graph, most: int = MAXIMUM_KERNEL) -> Schedule:
             anchors.keep_demands(earlier)
         earlier = anchors
         grouping = Grouping(graph, anchors)
-        more = (shared_work(grouping, anchors, compared) | row_results(grouping, anchors)) - extra
+        # What is stored for its columns may make the rest cheap enough to be computed again.
+        more = (
+            repeated_columns(grouping, anchors) - extra
+            or (shared_work(grouping, anchors, compared) | row_results(grouping, anchors)) - extra
+        )
         if not more:
             break
         extra |= more

@@ -6,9 +6,10 @@ consumers.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
-from graphc.ir.dim import Dim, product
+from graphc.ir.dim import Dim
 from graphc.ir.node import Node
 from graphc.ir.shape import Shape
 from graphc.ops.indexing import pick_op, take_op
@@ -228,6 +229,10 @@ def chosen_index(source: Node, at: Indices, length: Dim) -> Index:
     return Computed(source, at, length, checked=False)
 
 
+@functools.lru_cache(maxsize=4096)  # asked for the same few shapes again and again
 def row_major_strides(shape: Shape) -> tuple[Dim, ...]:
     """The distance, in elements, between neighbours along each axis of a contiguous array."""
-    return tuple(product(shape[axis + 1 :]) for axis in range(len(shape)))
+    strides: list[Dim] = []
+    for dim in reversed(shape[1:]):
+        strides.append(strides[-1] * dim if strides else dim)
+    return (*reversed(strides), 1) if shape else ()

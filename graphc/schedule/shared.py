@@ -5,13 +5,25 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from graphc.ir.dim import Dim, product
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ops.scalar import equal, not_equal
 from graphc.schedule.analysis import EXPENSIVE, Anchors
 from graphc.schedule.group import Group, Grouping
+from graphc.schedule.index import Indices
 from graphc.schedule.runs import anchor_demands
-from graphc.schedule.structure import in_inner_loop
+from graphc.schedule.structure import (
+    Structure,
+    in_inner_loop,
+    inner_variables,
+    kept_variables,
+    row_variables,
+)
+
+# A value is stored for a loop over as many elements; below that, another kernel costs more than it
+# saves.
+_WORTH_STORING = 1 << 14
 
 
 def compared_floats(graph: Graph) -> set[Node]:
@@ -51,6 +63,44 @@ def shared_work(grouping: Grouping, anchors: Anchors, compared: set[Node]) -> se
     }
     kinds = ("elementwise", "random", "indexing")
     return {node for node in shared - (inside - compared) if node.op.kind in kinds}
+
+
+def repeated_columns(grouping: Grouping, anchors: Anchors) -> set[Node]:
+    """Expensive values of one number a column that a kernel would compute again in every row, such
+    as the deviations that a batch is divided by."""
+    repeated: dict[Node, set[tuple[Group, int]]] = {}
+    for step in grouping.steps:
+        if not isinstance(step, Group):
+            continue
+        loops = _loops(step.structure)
+        for anchor in step.anchors:
+            for node, at in anchor_demands(anchors, step, anchor):
+                if node is not anchor and anchors.inlined(node) and _is_repeated(at, loops):
+                    repeated[node] = set()
+    heavy = {node for node in _heavy(repeated, anchors) if node.op.kind == "elementwise"}
+    return heavy - {source for node in heavy for source in node.inputs}
+
+
+def _loops(structure: Structure) -> list[tuple[str, Dim]]:
+    """The loops of a kernel, outermost first, and their lengths."""
+    names = [row_variables, inner_variables, kept_variables]
+    dims = (structure.rows, structure.inner, structure.kept)
+    return [
+        pair
+        for variables, lengths in zip(names, dims, strict=True)
+        for pair in zip(variables(structure), lengths, strict=True)
+    ]
+
+
+def _is_repeated(at: Indices, loops: list[tuple[str, Dim]]) -> bool:
+    """Whether loops around the innermost one that a value depends on compute it often again."""
+    used = frozenset().union(*(index.variables for index in at))
+    last = max((n for n, (name, _) in enumerate(loops) if name in used), default=0)
+    again = product(tuple(dim for name, dim in loops[:last] if name not in used))
+    if again == 1:
+        return False
+    visited = product(tuple(dim for _, dim in loops[: last + 1]))
+    return not isinstance(visited, int) or visited >= _WORTH_STORING
 
 
 def row_results(grouping: Grouping, anchors: Anchors) -> set[Node]:
