@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,7 +12,9 @@ from graphc.ir.dim import size_names
 from graphc.ir.graph import Graph
 from graphc.schedule.buffer import Life
 from graphc.schedule.memory import plan
-from graphc.schedule.recompute import Budget
+
+if TYPE_CHECKING:
+    from graphc.schedule.recompute import Budget
 
 
 def check_budget(

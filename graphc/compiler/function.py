@@ -6,19 +6,16 @@ import itertools
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from graphc.compiler.budget import check_bound
 from graphc.compiler.effects import precise_failure
-from graphc.compiler.explain import explain
 from graphc.compiler.locks import Locks
-from graphc.compiler.loop import run_loop
-from graphc.compiler.memory_report import MemoryReport
-from graphc.compiler.profile import Profile, profile
+from graphc.compiler.loop import BoundLoop, run_loop
 from graphc.compiler.slot import ShapeAndType, Slot, is_number
-from graphc.compiler.source_text import source_text
 from graphc.errors import ArgumentError, CheckFailedError
 from graphc.ir.dim import evaluate as evaluate_dim
 from graphc.ir.graph import Graph
@@ -26,13 +23,31 @@ from graphc.ir.node import Node
 from graphc.ops.effect import print_value
 from graphc.ops.evaluate import as_argument, bind_sizes, check_sizes
 from graphc.schedule.buffer import Life
-from graphc.schedule.recompute import Budget
 from graphc.schedule.schedule import Schedule, ScheduledStep
 from graphc.target.instance import Instance
 from graphc.target.machine import Machine
 
+if TYPE_CHECKING:
+    from graphc.compiler.memory_report import MemoryReport
+    from graphc.compiler.profile import Profile
+    from graphc.schedule.recompute import Budget
+
 # Each set of sizes has an arena of its own; those of the sizes first used are dropped beyond this.
 _MOST_SIZES = 16
+# Sizes that are known to be right, by the shapes of arguments; that takes a few hundred bytes each.
+_MOST_CHECKED = 256
+
+
+def _later(module: str, name: str) -> Callable[..., Any]:
+    """A function of a module that is loaded when it is first called: what a compiled function tells
+    of itself takes as long to load as a small graph to compile, and most programs never ask."""
+    return lambda *given: getattr(import_module(module), name)(*given)
+
+
+_explain = _later("graphc.compiler.explain", "explain")
+_memory_report = _later("graphc.compiler.memory_report", "MemoryReport")
+_profile = _later("graphc.compiler.profile", "profile")
+_source_text = _later("graphc.compiler.source_text", "source_text")
 
 
 @dataclass(frozen=True)
@@ -82,6 +97,8 @@ class Function:
         self.single, self.budget = single, budget
         self._slots: dict[Any, list[Slot]] = {}  # by shapes; those of calls under way are not there
         self._recent: list[Slot] = []  # those of the shapes that came last
+        self.bound_loops: list[BoundLoop] = []  # the last one, while it does not run
+        self._checked: dict[Any, dict[str, int]] = {}  # sizes by the shapes of inputs
         self._steps = itertools.count()
         self._draws = any(node.op.kind == "random" for node in schedule.graph.nodes)
         self._lock = threading.Lock()
@@ -115,11 +132,15 @@ class Function:
     @property
     def memory(self) -> MemoryReport:
         """The planned memory: a formula of the sizes, and exact bytes for the sizes last bound."""
-        return MemoryReport(self.lives, self.schedule, self.last_sizes, self.budget)
+        report: MemoryReport = _memory_report(
+            self.lives, self.schedule, self.last_sizes, self.budget
+        )
+        return report
 
     def source(self) -> str:
         """The Python that was compiled, kernel by kernel, each part below the user's line."""
-        return source_text(self.schedule, self.kernels)
+        text: str = _source_text(self.schedule, self.kernels)
+        return text
 
     def explain(self, sizes: Mapping[str, int] | None = None) -> str:
         """Time, part of the machine's limit, floating-point operations and bytes of each step, in
@@ -127,7 +148,8 @@ class Function:
 
         See `profile` for real arguments, and docs/performance.md for how to read it.
         """
-        return explain(self, sizes)
+        text: str = _explain(self, sizes)
+        return text
 
     def profile(self, *args: Any, repeats: int = 20, **named: Any) -> Profile:
         """Where the time goes on these arguments, which are those of a call: for each step of the
@@ -147,7 +169,8 @@ class Function:
         if named or len(args) != self._count:
             args = self._by_name(args, named)
         arrays = [self.argument(node, value) for node, value in zip(self.inputs, args, strict=True)]
-        return profile(self, arrays, repeats)
+        measured: Profile = _profile(self, arrays, repeats)
+        return measured
 
     def __repr__(self) -> str:
         names = ", ".join(node.name for node in self.inputs)
@@ -241,11 +264,16 @@ class Function:
     def sizes_of(self, arrays: list[np.ndarray]) -> dict[str, int]:
         """The values of the named sizes, from arguments; an error names the inputs that
         disagree, or says that these sizes take more memory than the function may have."""
-        pairs = [(node, a.shape) for node, a in zip(self.inputs, arrays, strict=True)]
-        sizes = bind_sizes(pairs)
-        check_sizes(self.original.nodes, sizes)
-        if self.budget is not None:
-            check_bound(self.budget, self.lives, sizes)
+        shapes = tuple([array.shape for array in arrays])
+        sizes = self._checked.get(shapes)
+        if sizes is None:
+            sizes = bind_sizes(list(zip(self.inputs, shapes, strict=True)))
+            check_sizes(self.original.nodes, sizes)
+            if self.budget is not None:
+                check_bound(self.budget, self.lives, sizes)
+            if len(self._checked) >= _MOST_CHECKED:
+                self._checked.clear()
+            self._checked[shapes] = sizes
         return sizes
 
     def bind(self, args: Sequence[Any]) -> Slot:

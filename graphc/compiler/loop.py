@@ -15,8 +15,9 @@ from graphc.ir.dim import size_names
 from graphc.ir.node import Node
 from graphc.ir.site import written_at
 from graphc.ops.evaluate import evaluate_all
+from graphc.target.batches import Batches, LoopRun, Row
 from graphc.target.instructions import Context
-from graphc.target.loop import LoopPlan, LoopProgram
+from graphc.target.loop import LoopProgram
 
 if TYPE_CHECKING:
     from graphc.compiler.function import Function
@@ -25,8 +26,44 @@ if TYPE_CHECKING:
 # promised.
 _SLICE_SECONDS = 0.025
 
+# A loop with more memory than this is not kept for the next run: a step takes longer than binding.
+_KEPT_BYTES = 1 << 26
+
 Progress = Callable[[int, tuple[np.ndarray, ...]], None]
 _Snapshot = list[tuple[Node, np.ndarray]]
+
+
+class BoundLoop:
+    """The loop of a function, bound to sizes: for one run at a time, and again for the next.
+
+    `budget` is how many steps a slice of the next run takes.
+    """
+
+    def __init__(
+        self, function: Function, batches: Batches, arrays: tuple[np.ndarray, ...]
+    ) -> None:
+        self.rows = [Row(array.shape[1:], array.dtype) for array in arrays]
+        self.batches = batches
+        self.outputs = _output_rows(function)
+        full, rest = (
+            function.sizes_of([array[:rows] for array in arrays]) if rows else None
+            for rows in (batches.batch if batches.full else 0, batches.rest)
+        )
+        self.sizes = full if full is not None else rest
+        self.prints = Prints(function.original.printed, (full, rest))
+        self.program = LoopProgram(
+            function.schedule, function.lives, (full, rest), function.handles, function.machine,
+            self.rows, self.outputs, self.prints.memory, batches,
+        )  # fmt: skip
+        updated = sorted({state for state, _ in function.original.updates}, key=_number)
+        self.states = [(state, _carried(state)) for state in updated]
+        self.budget = 1
+
+    def fits(self, batches: Batches, arrays: tuple[np.ndarray, ...]) -> bool:
+        """Whether this is the loop for such data, whose dtypes are those of the inputs."""
+        return self.batches == batches and all(
+            row.shape == array.shape[1:] for row, array in zip(self.rows, arrays, strict=True)
+        )
 
 
 def run_loop(
@@ -41,24 +78,33 @@ def run_loop(
 ) -> Any:
     """See `Function.loop`."""
     arrays = _arrays(function, data)
-    count = arrays[0].shape[0]
     _check(batch_size, epochs, seed, first_epoch)
-    plan = LoopPlan(count, batch_size, first_epoch, first_epoch + epochs, seed, shuffle)
-    outputs = _outputs(function, plan)
-    full, rest = (
-        function.sizes_of([a[:rows] for a in arrays]) if rows else None
-        for rows in (batch_size if plan.full else 0, plan.rest)
-    )
-    known = full if full is not None else rest
-    if known is not None and plan.steps:
-        function.last_sizes = known
-        prints = Prints(function.original.printed, (full, rest))
-        program = LoopProgram(
-            function.schedule, function.lives, (full, rest), function.handles, function.machine,
-            arrays, outputs, prints.memory, plan, function.take_steps(plan.steps),
-        )  # fmt: skip
-        _Run(function, program, outputs, prints).to_end(on_progress)
+    batches = Batches(arrays[0].shape[0], int(batch_size), bool(shuffle))
+    bound = _taken(function.bound_loops, batches, arrays) or BoundLoop(function, batches, arrays)
+    steps = batches.steps * int(epochs)
+    outputs = tuple([np.zeros((steps, *row.shape), row.dtype) for row in bound.outputs])
+    if steps:
+        function.last_sizes = bound.sizes
+        numbers = range(int(first_epoch), int(first_epoch) + int(epochs))
+        run = LoopRun(arrays, outputs, numbers, int(seed), function.take_steps(steps))
+        bound.program.start(run)
+        _Run(function, bound, outputs).to_end(on_progress)
+        bound.program.finish()
+    if bound.program.bytes <= _KEPT_BYTES:  # not after an error: where it stopped is not known
+        function.bound_loops[:] = [bound]
     return outputs[0] if function.single else outputs
+
+
+def _taken(
+    kept: list[BoundLoop], batches: Batches, arrays: tuple[np.ndarray, ...]
+) -> BoundLoop | None:
+    """The loop that was kept, if it is the one for these data. It is kept no more, so that nobody
+    else runs it."""
+    try:
+        bound = kept.pop()
+    except IndexError:  # there was none yet, or it is in use: by another thread, or further out
+        return None
+    return bound if bound.fits(batches, arrays) else None
 
 
 def _arrays(function: Function, data: Any) -> tuple[np.ndarray, ...]:
@@ -99,7 +145,7 @@ def _check(batch_size: Any, epochs: Any, seed: Any, first_epoch: Any) -> None:
             raise ArgumentError(f"loop: expected {name} >= {least}, an integer; got {value!r}")
 
 
-def _outputs(function: Function, plan: LoopPlan) -> tuple[np.ndarray, ...]:
+def _output_rows(function: Function) -> list[Row]:
     batch_sizes = {name for node in function.inputs for name in size_names(node.shape[0])}
     made = []
     for node in function.outputs:
@@ -111,9 +157,8 @@ def _outputs(function: Function, plan: LoopPlan) -> tuple[np.ndarray, ...]:
                 )
         if any(not isinstance(dim, int) for dim in node.shape):
             raise ShapeError(f"loop: output {node!r} has a shape that is not fixed")
-        shape = (plan.steps, *function.output_shape(node, {}))
-        made.append(np.zeros(shape, node.dtype.numpy))
-    return tuple(made)
+        made.append(Row(function.output_shape(node, {}), node.dtype.numpy))
+    return made
 
 
 def _carried(node: Node) -> np.ndarray:
@@ -124,34 +169,31 @@ def _carried(node: Node) -> np.ndarray:
     return declared.value
 
 
+def _number(state: Node) -> int:
+    return state.number
+
+
 class _Run:
     """One loop under way: slices of steps, snapshots, and the search for the first bad node."""
 
     def __init__(
-        self,
-        function: Function,
-        program: LoopProgram,
-        outputs: tuple[np.ndarray, ...],
-        prints: Prints,
+        self, function: Function, bound: BoundLoop, outputs: tuple[np.ndarray, ...]
     ) -> None:
-        self.function, self.program, self.outputs = function, program, outputs
-        self.prints = prints
+        self.function, self.bound, self.outputs = function, bound, outputs
+        self.program, self.prints = bound.program, bound.prints
         self.watched = [array for array in outputs if array.dtype.kind == "f"]
-        updated = {state for state, _ in function.original.updates}
-        self.states = sorted(updated, key=lambda node: node.number)
         # Taken every slice, so the memory is taken once.
-        self._saved = [np.empty_like(_carried(node)) for node in self.states]
+        self._saved = [(node, now, np.empty_like(now)) for node, now in bound.states]
 
     def to_end(self, on_progress: Progress | None) -> None:
         """Run all steps; between slices look at the outputs and call `on_progress`."""
-        total, budget = self.program.plan.steps, 1
-        while self.program.done < total:
+        while self.program.done < self.program.steps:
             done = self.program.done
             start = time.perf_counter()
             with self.function.locked():
                 before, mark = self._snapshot(), self.program.mark()
                 try:
-                    now = self.program.advance(budget)
+                    now = self.program.advance(self.bound.budget)
                 except CheckFailedError as error:
                     raise self._located(error) from None
                 if self._bad(done, now):
@@ -161,12 +203,19 @@ class _Run:
             if on_progress is not None:
                 on_progress(now, tuple(array[:now] for array in self.outputs))
             if not self.prints.memory:  # what a step prints is shown before the next one
-                budget = max(1, min(8 * budget, int(budget * _SLICE_SECONDS / max(taken, 1e-9))))
+                self._plan_slice(now - done, taken)
+
+    def _plan_slice(self, steps: int, seconds: float) -> None:
+        """Choose how many steps come next, after some that took so long."""
+        # The last slice of a run may be shorter than it was to be.
+        most = max(8 * steps, self.bound.budget)
+        fitting = int(steps * _SLICE_SECONDS / max(seconds, 1e-9))
+        self.bound.budget = max(1, min(most, fitting))
 
     def _snapshot(self) -> _Snapshot:
-        for node, place in zip(self.states, self._saved, strict=True):
-            np.copyto(place, _carried(node))
-        return list(zip(self.states, self._saved, strict=True))
+        for _, now, place in self._saved:
+            np.copyto(place, now)
+        return [(node, place) for node, _, place in self._saved]
 
     def _restore(self, snapshot: _Snapshot) -> None:
         for node, value in snapshot:
@@ -210,8 +259,7 @@ class _Run:
         return int(self.program.context[Context.STEP])
 
     def _where(self, step: int) -> str:
-        epoch = self.program.plan.first_epoch + step // self.program.plan.steps_per_epoch
-        return f"step {step} (epoch {epoch})"
+        return f"step {step} (epoch {self.program.epoch(step)})"
 
     def _error(self, step: int, batch: tuple[np.ndarray, ...]) -> NonFiniteError:
         graph, where = self.function.original, self._where(step)

@@ -6,10 +6,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from graphc import config
 from graphc.compiler.budget import check_budget
+from graphc.compiler.collection import without_collection
 from graphc.compiler.function import CompiledKernel, Function, Phase
 from graphc.errors import ArgumentError, CompileError, DTypeError, ShapeError
 from graphc.grad.leave_loop import leave_loops
@@ -20,6 +22,7 @@ from graphc.ir.shape import TupleType, shape_text
 from graphc.ir.site import at_user_line, inherit_sites, raise_located
 from graphc.ir.traverse import rebuild, remake, substitute, topological
 from graphc.ir.verify import verify
+from graphc.loops.defer import defer_checks
 from graphc.loops.hoist import hoist
 from graphc.loops.peel import peel
 from graphc.loops.transpose import transpose
@@ -36,7 +39,6 @@ from graphc.schedule.control import body_graphs, with_graphs
 from graphc.schedule.expand import expand
 from graphc.schedule.kinks import test_extremes
 from graphc.schedule.memory import lives
-from graphc.schedule.recompute import Budget, fit
 from graphc.schedule.regroup import regroup_windows
 from graphc.schedule.schedule import KernelCall, Routine, Schedule, ScheduledStep, parts_of
 from graphc.schedule.split import split_reductions
@@ -44,6 +46,9 @@ from graphc.schedule.verify import verify_schedule
 from graphc.target.machine import Machine, machine
 from graphc.target.render import Rendered, render
 from graphc.target.routine_source import routine_source
+
+if TYPE_CHECKING:
+    from graphc.schedule.recompute import Budget
 
 
 def fix_flags(graph: Graph) -> Graph:
@@ -106,6 +111,7 @@ class _Timer:
 
 
 @at_user_line
+@without_collection()
 def compile(
     inputs: Node | Sequence[Node],
     outputs: Node | Sequence[Node],
@@ -146,7 +152,7 @@ def compile(
     plan: Schedule = timer.run("schedule", build_schedule, last)
     budget: Budget | None = None
     if memory_budget is not None:
-        budget = timer.run("budget", fit, last, plan, int(memory_budget), sizes)
+        budget = timer.run("budget", _fit, last, plan, int(memory_budget), sizes)
         plan = budget.schedule
     if config.verify_enabled():
         verify_schedule(plan)
@@ -163,6 +169,12 @@ def compile(
     )  # fmt: skip
     _report(timer, function)
     return function
+
+
+def _fit(graph: Graph, plan: Schedule, most: int, sizes: Mapping[str, int]) -> Budget:
+    # Most compilations have no budget, and need not load this.
+    found: Budget = import_module("graphc.schedule.recompute").fit(graph, plan, most, sizes)
+    return found
 
 
 def run_passes(
@@ -268,7 +280,7 @@ def render_steps(plan: Schedule) -> dict[ScheduledStep, Rendered]:
         found |= render_steps(part.schedule)
     for step in plan.steps:
         if isinstance(step, KernelCall):
-            kernel = unroll(peel(hoist(transpose(step.lowered.kernel))))
+            kernel = unroll(peel(defer_checks(hoist(transpose(step.lowered.kernel)))))
             if config.verify_enabled():
                 verify_loops(kernel)
             found[step] = render(kernel)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+
 import numpy as np
 
 from graphc.schedule.memory import ALIGNMENT
@@ -12,6 +14,16 @@ def aligned(size: int) -> np.ndarray:
     memory = np.empty(size + ALIGNMENT, np.uint8)
     start = -int(memory.ctypes.data) % ALIGNMENT
     return memory[start : start + size]
+
+
+def address(array: np.ndarray) -> int:
+    """Where the elements of a C-contiguous array are."""
+    try:
+        # A fifth of the time that NumPy takes to tell;
+        # not for a read-only or an empty array.
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return int(array.ctypes.data)
 
 
 class Cells:
