@@ -18,7 +18,6 @@ import hashlib
 import importlib.util
 import itertools
 import os
-import secrets
 import stat
 import struct
 import warnings
@@ -194,7 +193,7 @@ def _decode(data: bytes, key: str, path: Path) -> ObjectCode | None:
 
 
 def _write(directory: int, name: str, data: bytes) -> None:
-    temporary = f".{name}.{os.getpid()}.{secrets.token_hex(4)}"
+    temporary = f".{name}.{os.getpid()}.{os.urandom(4).hex()}"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
         with os.fdopen(os.open(temporary, flags, 0o600, dir_fd=directory), "wb") as file:

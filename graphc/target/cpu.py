@@ -2,7 +2,7 @@
 
 A process that finds its kernels in the cache loads each in well under a millisecond. One that does
 not compiles them, several at once. Two front ends write LLVM from the same text: graphc's own
-("cpu"), and Numba ("numba"), which takes about twenty times as long. Numba is imported for its
+("cpu"), and Numba ("numba"), which takes about sixteen times as long. Numba is imported for its
 kernels and to compile the driver, once on a machine.
 """
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
-    from graphc.target.primitives import Pointer
+    from graphc.target.pointer import Pointer
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

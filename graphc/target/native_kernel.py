@@ -20,6 +20,7 @@ from llvmlite import ir
 
 from graphc.errors import CompileError
 from graphc.target import llvm_scalar as scalar
+from graphc.target import object_code
 from graphc.target.loader import PARAMETERS
 from graphc.target.native_primitives import (
     BOOLEAN,
@@ -58,6 +59,7 @@ def kernel_module(function: ast.FunctionDef, symbol: str, filename: str) -> str:
 
     Raises CompileError naming the line for operands that do not fit."""
     module = ir.Module()
+    module.triple, module.data_layout = object_code.host()
     shape = ir.FunctionType(ir.VoidType(), [_WORD, _WORD, _TABLE, _TABLE])
     native = ir.Function(module, shape, symbol)
     native.attributes.add("nounwind")

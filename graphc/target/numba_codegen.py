@@ -1,9 +1,9 @@
 """Numba's part of a compilation: a Python function to object code with one exported symbol.
 
-Numba types and lowers the function; its LLVM module is then optimised and emitted here. That
-leaves out what the driver does not need (wrappers that take Python objects, an environment, a
-second and third optimisation, a copy in Numba's own engine) and roughly halves the time. Kernels
-do not come here: see `native_kernel`.
+Numba types and lowers the function; its LLVM module is then optimised and emitted by
+`object_code`. That leaves out wrappers that take Python objects, an environment, a second and third
+optimisation, a copy in Numba's own engine. The driver comes here, and kernels of the target
+"numba"; those of the target "cpu" go through `native_kernel`.
 
 A function cannot raise: its error model is NumPy's and the status that Numba returns is dropped by
 the exported wrapper. Failures go through the context.

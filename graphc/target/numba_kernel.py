@@ -1,6 +1,6 @@
 """A kernel's text compiled by Numba: typed, lowered and given to the same passes as the others.
 
-It takes about twenty times as long as `native_kernel`, and is a second way from the same text to
+It takes about sixteen times as long as `native_kernel`, and is a second way from the same text to
 machine code: Numba reads the bytecode of the function, infers the types and has arithmetic of its
 own. Imports Numba; used only when a kernel must be compiled for the target "numba".
 """

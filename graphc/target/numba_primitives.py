@@ -25,6 +25,7 @@ from numba.extending import models, register_model
 from graphc.target.llvm_scalar import Kind
 from graphc.target.native_primitives import (
     INT64,
+    KINDS,
     NATIVE,
     Buffer,
     KindError,
@@ -57,27 +58,29 @@ class _BufferModel(models.PrimitiveModel):
         super().__init__(manager, buffer_type, pointer)  # type: ignore[no-untyped-call]
 
 
+_TYPES: dict[Kind, Any] = {
+    **{kind: getattr(types, name) for name, kind in KINDS.items()},
+    Kind("unsigned", 64): types.uint64,
+}
+_KINDS = {numba_type: kind for kind, numba_type in _TYPES.items()}
+
+
 def _kind(numba_type: Any) -> Kind | Buffer | None:
-    plain: Any = types.unliteral(numba_type)
-    if isinstance(plain, types.Boolean):
-        return Kind("boolean", 1)
-    if isinstance(plain, types.Integer):
-        return Kind("signed" if plain.signed else "unsigned", plain.bitwidth)
-    if isinstance(plain, types.Float):
-        return Kind("float", plain.bitwidth)
+    plain = types.unliteral(numba_type)
     if isinstance(plain, BufferType):
         return plain.buffer
     if plain == TABLE:
         return None
-    raise TypingError(f"expected numbers, pointers and tables, got {numba_type}")
+    try:
+        return _KINDS[plain]
+    except KeyError:
+        raise TypingError(f"expected numbers, pointers and tables, got {numba_type}") from None
 
 
 def _numba_type(kind: Kind | Buffer | None) -> Any:
     if kind is None:
         return TABLE
-    if isinstance(kind, Buffer):
-        return BufferType(kind)
-    return types.boolean if kind.family == "boolean" else getattr(types, str(kind))
+    return BufferType(kind) if isinstance(kind, Buffer) else _TYPES[kind]
 
 
 def _llvm_type(kind: Kind | Buffer | None) -> Any:

@@ -55,12 +55,17 @@ def _unlocked(name: str) -> Any:
     return getattr(engine.binding().ffi.lib._lib, name)
 
 
+def host() -> tuple[str, str]:
+    """The triple and the data layout of modules: an LLVM text has them from the beginning, since
+    how loads and stores are aligned follows from them when it is read."""
+    with _tools() as tools:
+        return tools.triple, tools.layout
+
+
 def parse(text: str) -> Any:
     """The module of an LLVM text, verified, in a context of its own."""
     llvm = engine.binding()
     module = llvm.parse_assembly(text, llvm.create_context())
-    with _tools() as tools:
-        module.triple, module.data_layout = tools.triple, tools.layout
     module.verify()
     return module
 

@@ -27,42 +27,13 @@ from graphc.target import decompositions, vmath
 from graphc.target.arithmetic import NUMPY_MACHINES, Value, silent
 from graphc.target.lapack import LAPACK
 from graphc.target.linear_solve import lu_factor_columns, lu_solve_columns
+from graphc.target.pointer import Pointer
 
 CELL = 8  # bytes
 
 
 def _cell(table: int, index: int) -> int:
     return ctypes.c_int64.from_address(table + CELL * index).value
-
-
-class Pointer:
-    """Typed memory at an address, indexed like a C pointer; loads give NumPy scalars."""
-
-    __slots__ = ("_elements", "_load", "_store", "address", "dtype", "owner")
-
-    def __init__(self, address: int, dtype: np.dtype[Any]) -> None:
-        self.address = address
-        self.dtype = dtype
-        stored = ctypes.c_uint8 if dtype == np.bool_ else np.ctypeslib.as_ctypes_type(dtype)
-        self._elements: Any = ctypes.cast(address, ctypes.POINTER(stored))
-        self._load = dtype.type
-        self._store = _STORES[dtype.kind]
-        self.owner: object = None  # of memory that lives as long as this pointer
-
-    def __getitem__(self, index: int) -> Any:
-        return self._load(self._elements[index])
-
-    def __setitem__(self, index: int, value: Any) -> None:
-        self._elements[index] = self._store(value)
-
-    def array(self, *shape: int) -> np.ndarray[Any, np.dtype[Any]]:
-        """The memory as a C-contiguous array of this shape, not a copy."""
-        count = int(np.prod(shape))
-        memory: Any = (ctypes.c_uint8 * (count * self.dtype.itemsize)).from_address(self.address)
-        return np.ndarray(shape, self.dtype, memory)
-
-
-_STORES: dict[str, Callable[[Any], Any]] = {"b": bool, "i": int, "u": int, "f": float}
 
 
 def _pointer(name: str) -> Callable[[int, int], Pointer]:

@@ -1,5 +1,7 @@
-"""Rendering: from a kernel of the loop IR to the Python source that Numba compiles and that runs
-without it."""
+"""Rendering: from a kernel of the loop IR to Python source.
+
+The text is plain Python that runs as it is, in a subset that Numba compiles too. By default
+graphc's own front end writes LLVM from it, because that is faster."""
 
 from __future__ import annotations
 

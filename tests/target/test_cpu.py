@@ -66,6 +66,32 @@ for i in range(lo, hi):
     assert not y[6]
 
 
+@pytest.mark.parametrize(
+    "dtype", ["bool", "uint8", "int32", "uint32", "int64", "float32", "float64"]
+)
+def test_arrays_of_a_kernels_own(dtype: str) -> None:
+    """Two of one call hold what is put there, apart from each other."""
+    source = text(
+        f"{dtype}_array, {dtype}_pointer",
+        f"""
+x = {dtype}_pointer(argv, 0)
+y = {dtype}_pointer(argv, 1)
+first = {dtype}_array(7)
+second = {dtype}_array(7)
+for i in range(lo, hi):
+    first[i] = x[i]
+    second[hi - 1 - i] = x[i]
+for i in range(lo, hi):
+    y[i] = first[i]
+    y[hi + i] = second[i]
+""",
+    )
+    x = np.array([0, 1, 2, 250, 5, 6, 7]).astype(dtype)
+    y = np.zeros(14, dtype)
+    call(source, 0, 7, x, y)
+    assert y.tobytes() == np.concatenate([x, x[::-1]]).tobytes()
+
+
 def test_arguments_that_are_numbers() -> None:
     """Cells hold integers or the bits of a float64, whatever precision the kernel wants."""
     source = text(

@@ -10,7 +10,8 @@ import pytest
 
 from graphc.target import blas, decompositions, native_primitives
 from graphc.target.lapack import LAPACK, ROUTINES
-from graphc.target.primitives import PRIMITIVES, Pointer
+from graphc.target.pointer import Pointer
+from graphc.target.primitives import PRIMITIVES
 
 
 @pytest.mark.parametrize("name", LAPACK)

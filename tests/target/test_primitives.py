@@ -11,7 +11,8 @@ import pytest
 
 from graphc.target import primitives
 from graphc.target.loader import load
-from graphc.target.primitives import PRIMITIVES, Pointer
+from graphc.target.pointer import Pointer
+from graphc.target.primitives import PRIMITIVES
 
 CAST_NAMES = ("uint8", "int32", "uint32", "int64")
 
