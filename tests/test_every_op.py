@@ -103,8 +103,7 @@ def test_first_and_second_derivative_against_differences(name: str) -> None:
     assert {check.mode for check in checks} == {"reverse", "forward"}
 
 
-@pytest.mark.parametrize("name",
-[n for n in ELEMENTWISE if REGISTRY[n].partials is not None])  # type: ignore[attr-defined]
+@pytest.mark.parametrize("name", [n for n in ELEMENTWISE if REGISTRY[n].partials is not None])  # type: ignore[attr-defined]
 def test_derivative_by_hand_is_sympys(name: str) -> None:
     """Partial derivatives written in the table equal those that SymPy finds from the formula."""
     op = REGISTRY[name]
@@ -123,8 +122,11 @@ def test_derivative_by_hand_is_sympys(name: str) -> None:
             assert partial is None
             continue
         exact = [
-            float(expression.diff(symbols[position]).subs(dict(zip(symbols, p,
-            strict=True))).evalf(30))
+            float(
+                expression.diff(symbols[position])
+                .subs(dict(zip(symbols, p, strict=True)))
+                .evalf(30)
+            )
             for p in zip(*points, strict=True)
         ]
         by_hand = gx.evaluate(partial, feed) if isinstance(partial, Node) else partial
@@ -156,8 +158,7 @@ RESULTS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name",
-[n for n in ELEMENTWISE if REGISTRY[n].types in RESULTS])  # type: ignore[attr-defined]
+@pytest.mark.parametrize("name", [n for n in ELEMENTWISE if REGISTRY[n].types in RESULTS])  # type: ignore[attr-defined]
 def test_dtype_of_the_result(name: str) -> None:
     """Integers become float32 where a function is not whole; float32 never becomes float64
     unasked."""
@@ -175,8 +176,10 @@ def test_broadcasting(name: str) -> None:
     a, b = gx.input("a", (3, 1), dtype), gx.input("b", (1, 4), dtype)
     y = op(a, b)
     assert y.shape == (3, 4)
-    left, right = np.arange(1, 4).reshape(3, 1).astype(dtype), np.arange(1, 5).reshape(1,
-    4).astype(dtype)
+    left, right = (
+        np.arange(1, 4).reshape(3, 1).astype(dtype),
+        np.arange(1, 5).reshape(1, 4).astype(dtype),
+    )
     expected = op.reference({}, left, right)
     np.testing.assert_allclose(gx.compile([a, b], y, target="python")(left, right), expected)
 
@@ -224,8 +227,7 @@ def test_hard_values_on_both_targets() -> None:
     y = gx.input("y", (HARD.size,))
     unary = [n for n in FLOATS if REGISTRY[n].arity == 1 and n not in ("not_zero",)]  # type: ignore[attr-defined]
     binary = [n for n in FLOATS if REGISTRY[n].arity == 2]  # type: ignore[attr-defined]
-    outputs = [REGISTRY[n](x) for n in unary] + [REGISTRY[n](x,
-    y) for n in binary]  # type: ignore[operator]
+    outputs = [REGISTRY[n](x) for n in unary] + [REGISTRY[n](x, y) for n in binary]  # type: ignore[operator]
     left = HARD.astype(np.float32)
     for shift in range(0, HARD.size, 5):
         right = np.roll(left, shift)

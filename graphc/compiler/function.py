@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from graphc.compiler.budget import check_bound
 from graphc.compiler.effects import precise_failure
+from graphc.compiler.kernel import CompiledKernel, Phase
 from graphc.compiler.locks import Locks
 from graphc.compiler.loop import BoundLoop, run_loop
 from graphc.compiler.slot import ShapeAndType, Slot, is_number
@@ -48,26 +48,6 @@ _explain = _later("graphc.compiler.explain", "explain")
 _memory_report = _later("graphc.compiler.memory_report", "MemoryReport")
 _profile = _later("graphc.compiler.profile", "profile")
 _source_text = _later("graphc.compiler.source_text", "source_text")
-
-
-@dataclass(frozen=True)
-class Phase:
-    """A part of compilation and the seconds it took."""
-
-    name: str
-    seconds: float
-
-
-@dataclass
-class CompiledKernel:
-    """A kernel: its source, how long it took, and the steps that call it with their lines'
-    origins."""
-
-    number: int
-    source: str
-    seconds: float
-    from_cache: bool
-    steps: list[tuple[ScheduledStep, tuple[int, ...]]] = field(default_factory=list)
 
 
 class Function:

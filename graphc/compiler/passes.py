@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from graphc import config
 from graphc.compiler.budget import check_budget
 from graphc.compiler.collection import without_collection
-from graphc.compiler.function import CompiledKernel, Function, Phase
+from graphc.compiler.function import Function
+from graphc.compiler.kernel import CompiledKernel, Phase
 from graphc.errors import ArgumentError, CompileError, DTypeError, ShapeError
 from graphc.grad.leave_loop import leave_loops
 from graphc.ir.dim import size_names

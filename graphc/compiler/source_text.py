@@ -14,7 +14,7 @@ from graphc.schedule.note import CheckNote
 from graphc.schedule.schedule import Control, KernelCall, Product, Routine, Schedule, ScheduledStep
 
 if TYPE_CHECKING:
-    from graphc.compiler.function import CompiledKernel
+    from graphc.compiler.kernel import CompiledKernel
 
 _WIDTH = 100
 _MEANING_COLUMN = 40

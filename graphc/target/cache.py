@@ -36,6 +36,7 @@ _OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _LARGEST = 256 * 2**20  # bytes in the directory; a kernel takes about ten thousand
 _PRUNE_EVERY = 64  # kernels stored by one process
+_ATTEMPTS = 3
 _warned: set[str] = set()
 _stored = itertools.count()
 
@@ -90,17 +91,27 @@ def store(key: str, item: ObjectCode) -> None:
     """Keep `item` under `key`. A full or read-only disk costs a warning, not the program."""
     if not config.cache_enabled():
         return
-    try:
-        directory = _open_directory(create=True)
-        if directory is None:
-            return
+    data = _encode(key, item)
+    for attempt in range(_ATTEMPTS):
         try:
-            _write(directory, _file_name(key), _encode(key, item))
-            _prune(directory)
-        finally:
-            os.close(directory)
-    except OSError as error:
-        _warn(str(_directory()), f"kernels are not kept in {_directory()}: {error}")
+            _keep(_file_name(key), data)
+            break
+        except OSError as error:
+            # Somebody may remove the directory at any time: then it is made again.
+            if not isinstance(error, FileNotFoundError) or attempt + 1 == _ATTEMPTS:
+                _warn(str(_directory()), f"kernels are not kept in {_directory()}: {error}")
+                break
+
+
+def _keep(name: str, data: bytes) -> None:
+    directory = _open_directory(create=True)
+    if directory is None:
+        return
+    try:
+        _write(directory, name, data)
+        _prune(directory)
+    finally:
+        os.close(directory)
 
 
 def _directory() -> Path:

@@ -190,8 +190,9 @@ def test_failures_in_the_kernel_are_reported(target: str) -> None:
     x, i = gx.input("x", (4, 2)), gx.input("i", ("n",), "int64")
     take = gx.compile([x, i], gx.take(x, i), target=target)
     np.testing.assert_array_equal(take(np.eye(4)[:, :2], [-1, 0]), [[0, 0], [1, 0]])
-    with pytest.raises(IndexRangeError,
-    match=r"'i': -5 at position 2 .*-4 <= index < 4.*test_function"):
+    with pytest.raises(
+        IndexRangeError, match=r"'i': -5 at position 2 .*-4 <= index < 4.*test_function"
+    ):
         take(np.zeros((4, 2)), [0, 1, -5])
     a = gx.input("a", (2, 2), "float64")
     solve = gx.compile(a, gx.solve(a, np.ones(2)), target=target)

@@ -266,3 +266,24 @@ def test_second_process_compiles_nothing(directory: Path) -> None:
     assert "damaged" in done.stderr
     assert done.stdout.split()[0] == "False"
     assert run_script() == ["True", "False", "True"]
+
+
+def test_a_directory_removed_meanwhile_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The directory may be deleted at any time, also between opening it and writing into it.
+    monkeypatch.setenv("GRAPHC_CACHE_DIR", str(tmp_path / "kernels"))
+    opened = cache._open_directory
+
+    def removed_once(create: bool) -> int | None:
+        monkeypatch.setattr(cache, "_open_directory", opened)
+        handle = opened(create)
+        (tmp_path / "kernels").rmdir()
+        return handle
+
+    monkeypatch.setattr(cache, "_open_directory", removed_once)
+    item = cache.ObjectCode("symbol", [], b"code")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cache.store("0" * 64, item)
+    assert cache.find("0" * 64) == item
