@@ -101,7 +101,9 @@ def _logsumexp_expand(node: Node) -> Node:
 
 
 def _logsumexp_vjp(node: Node, g: Node) -> list[Node | None]:
-    (x,) = node.inputs
+    (x,), axes = node.inputs, node.attrs["axes"]
+    if len(axes) == 1:  # a softmax shares its powers with the sum
+        return [_keep(node, g) * make(softmax_op, (x,), axis=axes[0])]
     return [_keep(node, g) * scalar.exp(x - _keep(node, node))]
 
 
