@@ -118,7 +118,7 @@ DERIVATIVES = [
     (gx.sum(T * (X @ Q)), Q, r"X^{\top} \, T"),
     (gx.sum(T * (X @ Q)), X, r"T \, Q^{\top}"),
     (gx.sum(gx.square(M)), M, r"2 \, M"),
-    (gx.logsumexp(v), v, r"\exp\left(v - \operatorname{logsumexp}\left(v\right)\right)"),
+    (gx.logsumexp(v), v, r"\operatorname{softmax}\left(v\right)"),
     (
         gx.sum(gx.softmax(v) * u),
         v,
