@@ -28,7 +28,7 @@ from graphc.loops.ir import (
     Statement,
     Variable,
 )
-from graphc.loops.tidy import expressions, loads, parts
+from graphc.loops.tidy import expressions, loads, names
 
 _NONE, _ONE = Constant(0, "int64"), Constant(1, "int64")
 
@@ -91,20 +91,15 @@ def _failures(check: Check) -> Expression:
 
 def _needed(body: Sequence[Statement], checks: Sequence[Check]) -> tuple[Statement, ...]:
     """The checks of a loop and the values that they are made of."""
-    names: set[str] = set()
+    needed: set[str] = set()
     for check in checks:
         for value in expressions(check):
-            names |= _names(value)
+            needed |= names(value)
     kept: list[Statement] = []
     for statement in reversed(body):
-        if isinstance(statement, Let) and statement.name in names:
-            names |= _names(statement.value)
+        if isinstance(statement, Let) and statement.name in needed:
+            needed |= names(statement.value)
             kept.append(statement)
         elif isinstance(statement, Check):
             kept.append(statement)
     return tuple(reversed(kept))
-
-
-def _names(value: Expression) -> set[str]:
-    own = {value.name} if isinstance(value, Variable) else set()
-    return own.union(*map(_names, parts(value)))

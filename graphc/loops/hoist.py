@@ -20,10 +20,9 @@ from graphc.loops.ir import (
     Loop,
     RandomBits,
     Statement,
-    Store,
     Variable,
 )
-from graphc.loops.tidy import expressions, parts
+from graphc.loops.tidy import changed, expressions, parts
 
 
 def hoist(kernel: Kernel) -> Kernel:
@@ -63,8 +62,8 @@ class _Hoisting:
                 if isinstance(statement, Let):
                     bound.add(statement.name)
         loads = _Loads(self, bound)
-        changed = loads.in_loop(replace(loop, body=tuple(inside)))
-        return [*before, *loads.lets(), changed]
+        left = loads.in_loop(replace(loop, body=tuple(inside)))
+        return [*before, *loads.lets(), left]
 
     def _leaves(self, statement: Statement, bound: set[str]) -> bool:
         if isinstance(statement, Let):
@@ -100,7 +99,7 @@ class _Loads:
         """The loop with names in the place of loads."""
         return replace(
             loop,
-            body=tuple(map(self._statement, loop.body)),
+            body=tuple(changed(each, self._value) for each in loop.body),
             accumulators=tuple(
                 replace(
                     a, value=self._value(a.value),
@@ -109,18 +108,6 @@ class _Loads:
                 for a in loop.accumulators
             ),
             carries=tuple(replace(c, value=self._value(c.value)) for c in loop.carries),
-        )  # fmt: skip
-
-    def _statement(self, given: Statement) -> Statement:
-        if isinstance(given, Let):
-            return replace(given, value=self._value(given.value))
-        if isinstance(given, Store):
-            index, value = self._value(given.index), self._value(given.value)
-            return replace(given, index=index, value=value)
-        assert isinstance(given, Check)
-        return replace(
-            given, condition=self._value(given.condition), position=self._value(given.position),
-            value=self._value(given.value),
         )  # fmt: skip
 
     def _value(self, given: Expression) -> Expression:

@@ -19,7 +19,6 @@ from graphc.loops.ir import (
     Apply,
     Argument,
     Axis,
-    Check,
     Constant,
     Expression,
     Kernel,
@@ -28,10 +27,9 @@ from graphc.loops.ir import (
     Loop,
     RandomBits,
     Statement,
-    Store,
     Variable,
 )
-from graphc.loops.tidy import expressions, parts
+from graphc.loops.tidy import changed, expressions, names, parts
 
 _ZERO, _TRUE = Constant(0, "int64"), Constant(True, "bool")
 
@@ -135,11 +133,11 @@ def _test(value: Expression, name: str, bound: set[str]) -> _Test | None:
     if (low.operation, high.operation) != ("greater_equal", "less"):
         return None
     (moved, least), (same, limit) = low.operands, high.operands
-    if moved != same or least != _ZERO or _names(limit) & bound:
+    if moved != same or least != _ZERO or names(limit) & bound:
         return None
     terms = _terms(moved)
     rest = [term for term in terms if term != Variable(name, "int64")]
-    if len(rest) != len(terms) - 1 or any(_names(term) & bound for term in rest):
+    if len(rest) != len(terms) - 1 or any(names(term) & bound for term in rest):
         return None
     zero: Expression = _ZERO
     return _Test(value, reduce(_minus, rest, zero), reduce(_minus, rest, limit))
@@ -159,11 +157,6 @@ def _minus(value: Expression, term: Expression) -> Expression:
     return Apply("subtract", (value, term), "int64")
 
 
-def _names(value: Expression) -> set[str]:
-    own = {value.name} if isinstance(value, Variable) else set()
-    return own.union(*map(_names, parts(value)))
-
-
 # ---- where the tests hold
 
 
@@ -172,7 +165,7 @@ def _within(body: Sequence[Statement], true: set[Expression]) -> tuple[Statement
     known: dict[Expression, Expression] = dict.fromkeys(true, _TRUE)
     result: list[Statement] = []
     for statement in body:
-        new = _statement(statement, known)
+        new = changed(statement, lambda value: _expression(value, known))
         if isinstance(new, Let) and (new.value == _TRUE or _is_index(new.value)):
             known[Variable(new.name, new.value.dtype)] = new.value
         else:
@@ -185,21 +178,6 @@ def _is_index(value: Expression) -> bool:
     if value.dtype != "int64":
         return False
     return all(isinstance(term, Variable | Argument | Constant) for term in _terms(value))
-
-
-def _statement(statement: Statement, known: Mapping[Expression, Expression]) -> Statement:
-    def change(value: Expression) -> Expression:
-        return _expression(value, known)
-
-    if isinstance(statement, Let):
-        return replace(statement, value=change(statement.value))
-    if isinstance(statement, Store):
-        return replace(statement, index=change(statement.index), value=change(statement.value))
-    assert isinstance(statement, Check)
-    return replace(
-        statement, condition=change(statement.condition), position=change(statement.position),
-        value=change(statement.value),
-    )  # fmt: skip
 
 
 def _expression(value: Expression, known: Mapping[Expression, Expression]) -> Expression:
@@ -215,8 +193,8 @@ def _expression(value: Expression, known: Mapping[Expression, Expression]) -> Ex
         return operands[1]
     if value.operation == "logical_and" and _TRUE in operands:
         return operands[1] if operands[0] == _TRUE else operands[0]
-    changed = replace(value, operands=operands)
-    return _sum(changed) if value.operation == "add" and value.dtype == "int64" else changed
+    new = replace(value, operands=operands)
+    return _sum(new) if value.operation == "add" and value.dtype == "int64" else new
 
 
 def _sum(value: Expression) -> Expression:

@@ -4,6 +4,7 @@ like formulas."""
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 
 from graphc.loops.ir import (
@@ -35,6 +36,12 @@ def parts(value: Expression) -> tuple[Expression, ...]:
     return ()
 
 
+def names(value: Expression) -> set[str]:
+    """The variables that an expression is made of."""
+    own = {value.name} if isinstance(value, Variable) else set()
+    return own.union(*map(names, parts(value)))
+
+
 def weight(value: Expression) -> int:
     """The number of operations in an expression."""
     return sum(map(weight, parts(value))) + isinstance(value, Apply | Load | RandomBits)
@@ -54,6 +61,19 @@ def expressions(statement: Statement) -> list[Expression]:
         found += [accumulator.value, accumulator.identity]
         found += [accumulator.index] if accumulator.index is not None else []
     return found
+
+
+def changed(statement: Statement, change: Callable[[Expression], Expression]) -> Statement:
+    """A statement that is no loop, with `change` applied to its expressions."""
+    if isinstance(statement, Let):
+        return replace(statement, value=change(statement.value))
+    if isinstance(statement, Store):
+        return replace(statement, index=change(statement.index), value=change(statement.value))
+    assert isinstance(statement, Check)
+    return replace(
+        statement, condition=change(statement.condition), code=change(statement.code),
+        position=change(statement.position), value=change(statement.value),
+    )  # fmt: skip
 
 
 def _count(body: tuple[Statement, ...], uses: Counter[str]) -> None:

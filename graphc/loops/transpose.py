@@ -16,7 +16,6 @@ import numpy as np
 from graphc.loops.ir import (
     Apply,
     Axis,
-    Check,
     Constant,
     Expression,
     Kernel,
@@ -30,7 +29,7 @@ from graphc.loops.ir import (
     Variable,
 )
 from graphc.loops.stride import stride
-from graphc.loops.tidy import expressions, parts
+from graphc.loops.tidy import changed, expressions, names, parts
 
 # No more bytes than fit well into a second-level cache; what else is read across stays as it is.
 _MOST_BYTES = 64 << 10
@@ -74,7 +73,7 @@ class _Transposition:
             replaced[load] = Load(slot, place, load.dtype)
             along = Loop(outer.axis, (Store(slot, place, load),))
             before.append(Loop(inner.axis, (along,)))
-        body = tuple(_changed(each, replaced) for each in inner.body)
+        body = tuple(_replaced(each, replaced) for each in inner.body)
         return [*before, replace(outer, body=(replace(inner, body=body),))]
 
     def _has_room(self, array: Local) -> bool:
@@ -84,7 +83,7 @@ class _Transposition:
         (inner,) = outer.body
         assert isinstance(inner, Loop)
         bound = {statement.name for statement in inner.body if isinstance(statement, Let)}
-        if load.buffer in self.written or bound & set(_names(load.index)):
+        if load.buffer in self.written or bound & names(load.index):
             return False
         along, far = (stride(load.index, loop.axis.name) for loop in (outer, inner))
         return along == 1 and far is None
@@ -125,14 +124,7 @@ def _loads(body: Sequence[Statement]) -> Iterator[Load]:
             stack.extend(parts(value))
 
 
-def _names(value: Expression) -> Iterator[str]:
-    if isinstance(value, Variable):
-        yield value.name
-    for part in parts(value):
-        yield from _names(part)
-
-
-def _changed(given: Statement, replaced: dict[Expression, Expression]) -> Statement:
+def _replaced(given: Statement, replaced: dict[Expression, Expression]) -> Statement:
     """A statement with loads replaced by others."""
 
     def change(value: Expression) -> Expression:
@@ -147,10 +139,4 @@ def _changed(given: Statement, replaced: dict[Expression, Expression]) -> Statem
             return replace(value, seed=seed, use=use, index=index)
         return value
 
-    if isinstance(given, Let):
-        return replace(given, value=change(given.value))
-    if isinstance(given, Store):
-        return replace(given, index=change(given.index), value=change(given.value))
-    assert isinstance(given, Check)
-    condition, position, value = map(change, (given.condition, given.position, given.value))
-    return replace(given, condition=condition, position=position, value=value)
+    return changed(given, change)

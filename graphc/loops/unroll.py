@@ -14,7 +14,6 @@ from graphc.loops.ir import (
     PARALLEL,
     Apply,
     Axis,
-    Check,
     Constant,
     Expression,
     Kernel,
@@ -27,7 +26,7 @@ from graphc.loops.ir import (
     Variable,
 )
 from graphc.loops.stride import stride
-from graphc.loops.tidy import expressions, parts, tidy
+from graphc.loops.tidy import changed, expressions, parts, tidy
 from graphc.loops.work import work
 
 # No more copies of a body than this, and no more work (see `work`) in all of them: the text of a
@@ -187,14 +186,5 @@ def _folded(value: Apply) -> Expression:
 def _renamed(
     statement: Statement, number: int, change: Callable[[Expression], Expression]
 ) -> Statement:
-    if isinstance(statement, Let):
-        name = _name(statement.name, number)
-        return Let(name, change(statement.value), statement.origin)
-    if isinstance(statement, Store):
-        index, value = change(statement.index), change(statement.value)
-        return Store(statement.buffer, index, value, statement.origin)
-    assert isinstance(statement, Check)
-    return replace(
-        statement, condition=change(statement.condition), code=change(statement.code),
-        position=change(statement.position), value=change(statement.value),
-    )  # fmt: skip
+    new = changed(statement, change)
+    return replace(new, name=_name(new.name, number)) if isinstance(new, Let) else new
