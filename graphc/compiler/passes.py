@@ -43,6 +43,7 @@ from graphc.schedule.memory import lives
 from graphc.schedule.regroup import regroup_windows
 from graphc.schedule.schedule import KernelCall, Routine, Schedule, ScheduledStep, parts_of
 from graphc.schedule.split import split_reductions
+from graphc.schedule.tiny_products import write_out_tiny_products
 from graphc.schedule.verify import verify_schedule
 from graphc.target.machine import Machine, machine
 from graphc.target.render import Rendered, render
@@ -77,6 +78,7 @@ PASSES: tuple[tuple[str, Callable[..., Graph]], ...] = (
     ("rewrite", rewrite_all),
     ("expand", expand),
     ("simplify", rewrite_expanded),
+    ("tiny", write_out_tiny_products),
     ("contract", contract),
     ("kinks", test_extremes),
     ("regroup", regroup_windows),
@@ -100,7 +102,7 @@ def inference(y: Node | Sequence[Node]) -> Any:
     return result[0] if isinstance(y, Node) else result
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _Timer:
     phases: list[Phase]
 
