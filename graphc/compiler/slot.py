@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy import ndarray
 
+from graphc.compiler.large_result import LargeResult
 from graphc.target.instance import Instance
 from graphc.target.storage import address
 
@@ -46,7 +47,7 @@ class Slot:
 
     __slots__ = (
         "_any_large", "_arguments", "_held", "_instance", "_large", "_registers", "_results",
-        "_shapes", "_small",
+        "_small",
     )  # fmt: skip
 
     def __init__(
@@ -65,14 +66,13 @@ class Slot:
             for at, (a, n) in enumerate(zip(arrays, known, strict=True))
         ]
         self._held: dict[int, np.ndarray] = {}  # large arguments: they must outlive the run
-        self._shapes = outputs
         self._results = [
             self._place(position, *output)
             for position, output in enumerate(outputs, start=len(arrays))
         ]
         self._large = [
-            (at, position)
-            for at, position in enumerate(range(len(arrays), len(arrays) + len(outputs)))
+            (at, len(arrays) + at, LargeResult(*output))
+            for at, output in enumerate(outputs)
             if self._results[at] is None
         ]
         self._any_large = any(place is None for place in self.places())
@@ -93,6 +93,11 @@ class Slot:
     def places(self) -> list[np.ndarray | None]:
         """Where the program reads each argument and writes each result; None for a large one."""
         return [*(place for _, place, *_ in self._arguments), *self._results]
+
+    @property
+    def kept_bytes(self) -> int:
+        """The bytes of large results that are kept for the next runs."""
+        return sum(result.kept_bytes for _, _, result in self._large)
 
     def take(self, values: Sequence[Any]) -> bool:
         """Take the arguments of the next run. False if they have other shapes, or are yet to be
@@ -138,8 +143,8 @@ class Slot:
     def _run_large(self, step: int) -> list[Any]:
         """As `run`; large outputs are written to memory of their own, so they need no copy."""
         fresh: dict[int, np.ndarray] = {}
-        for at, position in self._large:
-            fresh[at] = made = np.empty(*self._shapes[at])
+        for at, position, result in self._large:
+            fresh[at] = made = result.make()
             self._registers[position] = address(made)
         try:
             self._instance.run(step)
