@@ -40,7 +40,7 @@ from graphc.schedule.note import ConditionNote
 
 # Constants that are part of the text of a kernel; every other one is an argument, so that kernels
 # are shared.
-_LITERALS = (-1.0, 0.0, 0.5, 1.0, 2.0)
+_LITERALS = (-1.0, -0.5, 0.0, 0.5, 1.0, 2.0)
 
 
 class Values(Addressing):

@@ -1,4 +1,4 @@
-"""erfc, its scaled and logarithmic forms, and the normal distribution made of them.
+"""erfcx, and the logarithms of erfc and ndtr.
 
 Beyond 1/2 all rest on erfcx(a) = exp(a**2) erfc(a) = P(t) / (a + 1/2), t = (a - 3) / (a + 3), for
 every a >= 0 (the form of Shepherd and Laframboise 1981); P interpolates at Chebyshev's points, to
@@ -122,15 +122,6 @@ def erfcx(d: Arithmetic, width: int, x: Value) -> Value:
 
 
 @in_double
-def erfc(d: Arithmetic, width: int, x: Value) -> Value:
-    """1 - erf(x), accurate where that is small; erfc(-inf) = 2."""
-    a = d.absolute(x)
-    tail = _tail(d, _exp_of_square(d, width, a, -1.0), _scaled(d, width, a))
-    far = d.select(x < 0.0, 2.0 - tail, tail)
-    return d.select(a < SWITCH, 1.0 - _near(d, width, x), far)
-
-
-@in_double
 def log_erfc(d: Arithmetic, width: int, x: Value) -> Value:
     """log(erfc(x)), which is log(erfcx(x)) - x**2 where erfc(x) is small."""
     a = d.absolute(x)
@@ -141,20 +132,6 @@ def log_erfc(d: Arithmetic, width: int, x: Value) -> Value:
     far = d.select(beyond, (scaled[0] - 1.0) + scaled[1], 1.0 - tail)
     logarithm = log1p(d, d.select(a <= SWITCH, -_near(d, width, x), far))
     return logarithm - d.select(beyond, a * a, d.constant(0.0))
-
-
-@in_double
-def ndtr(d: Arithmetic, width: int, x: Value) -> Value:
-    """erfc(-x / sqrt(2)) / 2, without the error that rounding x / sqrt(2) would bring."""
-    a = d.absolute(x)
-    tail = _normal_tail(d, width, a)
-    far = d.select(x < 0.0, tail, 1.0 - tail)
-    near = d.multiply_add(_near(d, width, x * HALF_ROOT), d.constant(0.5), d.constant(0.5))
-    return d.select(a < SWITCH, near, far)
-
-
-def _normal_tail(d: Arithmetic, width: int, a: Value) -> Value:
-    return _tail(d, _exp_of_square(d, width, a, -0.5) * 0.5, _scaled(d, width, a * HALF_ROOT))
 
 
 @in_double

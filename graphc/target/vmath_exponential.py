@@ -66,14 +66,25 @@ def _reduce(m: Arithmetic, x: Value) -> tuple[Value, Value]:
     return m.multiply_add(n, m.constant(-layout.ln2_low), r), pattern
 
 
+def _growth(m: Arithmetic, r: Value, tail: Sequence[float]) -> Value:
+    """e**r - 1."""
+    return m.multiply_add(r * r, m.polynomial(r, tail), r)
+
+
 def _exp_of_rest(m: Arithmetic, r: Value, tail: Sequence[float]) -> Value:
-    return m.multiply_add(r * r, m.polynomial(r, tail), r) + 1.0
+    return _growth(m, r, tail) + 1.0
 
 
 def exp(m: Arithmetic, x: Value) -> Value:
     """e**x. exp(-inf) = 0; subnormal results are rounded once."""
     r, pattern = _reduce(m, _clamp(m, x, *EXP_RANGE[m.width]))
     return exp_of_rest_scaled(m, r, pattern)
+
+
+def exp_in_parts(m: Arithmetic, x: Value) -> tuple[Value, Value]:
+    """`(g, pattern of n)` with e**x = 2**n (1 + g), abs(g) <= 0.42, by the operations of `exp`."""
+    r, pattern = _reduce(m, _clamp(m, x, *EXP_RANGE[m.width]))
+    return _growth(m, r, EXP_TAIL[m.width]), pattern
 
 
 def exp_of_rest_scaled(m: Arithmetic, r: Value, pattern: Value) -> Value:

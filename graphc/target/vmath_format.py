@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from graphc.target.arithmetic import Arithmetic, Value
 
 
-@dataclass(frozen=True)
-class Format:
+class Format(NamedTuple):
     """Constants of one IEEE 754 binary format.
 
     `rounder` is 1.5 * 2**(precision - 1): adding and subtracting it rounds a small float to the

@@ -7,11 +7,12 @@ from collections.abc import Callable
 from graphc.target.arithmetic import Arithmetic, Value
 from graphc.target.vmath_bessel import bessel_quotient, bessel_quotient_scaled, i0, i0e, i1, i1e
 from graphc.target.vmath_beta import betaln
-from graphc.target.vmath_complementary import erfc, erfcx, log_erfc, log_ndtr, ndtr
+from graphc.target.vmath_complementary import erfcx, log_erfc, log_ndtr
 from graphc.target.vmath_entropy import entr, xlog1py
 from graphc.target.vmath_gamma import digamma, gamma, lgamma
 from graphc.target.vmath_inverse_error import erfcinv, erfinv, ndtri
 from graphc.target.vmath_polygamma import polygamma
+from graphc.target.vmath_tails import erfc, ndtr
 
 UNARY: dict[str, Callable[[Arithmetic, Value], Value]] = {
     "bessel_i0": i0,
