@@ -1,10 +1,10 @@
 """Object code on disk, known by content, in a format of our own.
 
-    magic     16 bytes    b"graphc object 1\\n"
+    magic     16 bytes    b"graphc object 2\\n"
     digest    32 bytes    sha256 of all that follows
     length     4 bytes    of the header, little endian
     header                UTF-8 lines: key, symbol, then the names that the code refers to
-    code                  an object file (ELF, Mach-O)
+    code                  an image of machine code (see `image`), or an object file
 
 Nothing in a file is executed, or interpreted as Python, before its digest and its owner are known
 to be right. The directory belongs to the user, mode 0700. What others could have written is
@@ -28,7 +28,7 @@ from typing import NamedTuple
 from graphc import config
 from graphc.errors import CacheError
 
-_MAGIC = b"graphc object 1\n"
+_MAGIC = b"graphc object 2\n"
 _LENGTH = struct.Struct("<I")
 _DIGEST = slice(len(_MAGIC), len(_MAGIC) + 32)
 _PAYLOAD = _DIGEST.stop
@@ -42,7 +42,7 @@ _stored = itertools.count()
 
 
 class ObjectCode(NamedTuple):
-    """Native code of one function: its symbol, the names it refers to, the object file."""
+    """Native code of one function: its symbol, the names it refers to, an image or object file."""
 
     symbol: str
     needs: list[str]

@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import ctypes
 import functools
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from graphc.errors import ArgumentError
 from graphc.target import blas, cpu, entry, threads
 from graphc.target.instructions import COLUMNS, CONTEXT_WORDS, NOT_STARTED, Opcode
 
-_Words = NDArray[np.int64]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    _Words = NDArray[np.int64]
 
 
 def _part(name: str) -> int:
@@ -26,6 +29,7 @@ def _part(name: str) -> int:
         # Numba is needed only when the cache does not have the driver yet.
         from graphc.target import native_driver
 
+        cpu.define_rows()  # these are compiled once, too
         return native_driver.emit(name, symbol)
 
     return cpu.native_function("driver", name, emit).address

@@ -11,7 +11,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from graphc.target import engine
+from graphc.target import process_symbols
 
 _ONE_ARGUMENT = 0x0008  # METH_O
 
@@ -38,10 +38,10 @@ class _MethodDefinition(ctypes.Structure):
 
 @functools.cache
 def define_interface() -> None:
-    """Make the interpreter's functions known to object code that is loaded later."""
+    """Make the interpreter's functions known to native code that is loaded later."""
     for name in _INTERFACE:
         found = ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value
-        engine.define(name, int(found or 0))
+        process_symbols.define(name, int(found or 0))
 
 
 @functools.cache

@@ -6,13 +6,12 @@ a routine sees is its transpose; the kernels in `lapack_source` are written for 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 PREFIX = "graphc_"  # of the symbols that object code refers to
 
 
-@dataclass(frozen=True)
-class LapackRoutine:
+class LapackRoutine(NamedTuple):
     """A routine as a primitive of kernels, which returns its `info` (0 where it has none).
 
     `parameters` are those of the primitive. `arguments` are those of the routine, all by address:

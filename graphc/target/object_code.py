@@ -1,4 +1,4 @@
-"""From an LLVM module to object code for this CPU.
+"""From an LLVM module to object code for this CPU, and to what is kept of that.
 
 llvmlite lets one thread at a time into LLVM. A module has a context of its own here, and a thread
 a target machine and passes, which is what LLVM asks of threads; so the two calls that take
@@ -12,15 +12,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import llvmlite.binding as llvm
+
 from graphc.errors import CompileError
-from graphc.target import engine
+from graphc.target import code_memory, elf, engine, linker
 
 
 class _Tools:
     """What one thread at a time needs of LLVM."""
 
     def __init__(self) -> None:
-        llvm = engine.binding()
         self.machine = engine.target_machine()
         self.layout = str(self.machine.target_data)
         self.triple = llvm.get_process_triple()
@@ -52,7 +53,7 @@ def _tools() -> Iterator[_Tools]:
 
 
 def _unlocked(name: str) -> Any:
-    return getattr(engine.binding().ffi.lib._lib, name)
+    return getattr(llvm.ffi.lib._lib, name)
 
 
 def host() -> tuple[str, str]:
@@ -64,7 +65,6 @@ def host() -> tuple[str, str]:
 
 def parse(text: str) -> Any:
     """The module of an LLVM text, verified, in a context of its own."""
-    llvm = engine.binding()
     module = llvm.parse_assembly(text, llvm.create_context())
     module.verify()
     return module
@@ -73,14 +73,13 @@ def parse(text: str) -> Any:
 def optimize(module: Any) -> None:
     """Run LLVM's passes over a module, which no other thread may use."""
     with _tools() as tools:
-        builder = engine.binding().create_pass_builder(tools.machine, tools.options)
+        builder = llvm.create_pass_builder(tools.machine, tools.options)
         passes = builder.getModulePassManager()
         _unlocked("LLVMPY_RunNewModulePassManager")(passes, module, builder)
 
 
 def emit(module: Any) -> bytes:
     """The object code of a module as it is."""
-    llvm = engine.binding()
     lib = llvm.ffi.lib
     with _tools() as tools, llvm.ffi.OutputString() as error:
         emit_to_memory = _unlocked("LLVMPY_TargetMachineEmitToMemory")
@@ -99,3 +98,18 @@ def object_code(text: str) -> bytes:
     module = parse(text)
     optimize(module)
     return emit(module)
+
+
+def loadable(code: bytes, symbol: str) -> tuple[bytes, list[str]]:
+    """What to keep of an object file that defines `symbol`, and the names that it refers to.
+
+    An image of it; the file itself where there are no images, or where the linker met something
+    that it does not know."""
+    if code_memory.available():
+        try:
+            linked = linker.link(code, symbol)
+        except elf.UnknownObject:
+            pass
+        else:
+            return linked.encode(), linked.needs
+    return code, elf.undefined_symbols(code)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from graphc.errors import CompileError
-from graphc.target import cpu, engine, loader, native_kernel, native_primitives, object_code
+from graphc.target import cpu, elf, engine, loader, native_kernel, native_primitives, object_code
 from graphc.target.instructions import CONTEXT_WORDS, float_bits
 
 KERNEL = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 4)
@@ -202,7 +202,7 @@ def test_a_module_exports_one_symbol_and_needs_no_runtime() -> None:
     source = text("float32_pointer", "x = float32_pointer(argv, 0)\nx[lo] = x[hi]")
     module = module_of(source)
     assert [f.name for f in module.functions if not f.is_declaration] == ["graphc_test"]
-    assert engine.undefined_symbols(object_code.emit(module)) == []
+    assert elf.undefined_symbols(object_code.emit(module)) == []
 
 
 def test_undefined_symbols_are_read_from_the_object() -> None:
@@ -212,7 +212,7 @@ def test_undefined_symbols_are_read_from_the_object() -> None:
         "x = lu_factor(lo, float64_pointer(argv, 0), int32_pointer(argv, 1))",
     )
     code = object_code.emit(module_of(source))
-    assert engine.undefined_symbols(code) == ["graphc_dgetrf"]
+    assert elf.undefined_symbols(code) == ["graphc_dgetrf"]
 
 
 def test_a_missing_symbol_is_an_error_not_the_end() -> None:

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from graphc.errors import ArgumentError
-from graphc.target import blas, cpu, driver, loader, primitives, python_driver
+from graphc.schedule.product_tiles import gemm_tiles
+from graphc.target import cpu, driver, loader, primitives, python_driver
 from graphc.target.instructions import (
     COLUMNS,
     CONTEXT_WORDS,
@@ -564,7 +565,7 @@ def test_tiles_give_the_same_bits_with_and_without_threads() -> None:
     a = rng.standard_normal((1, 200, 150)).astype(np.float32)
     b = rng.standard_normal((1, 150, 170)).astype(np.float32)
     c = np.zeros((1, 200, 170), np.float32)
-    rows, columns = blas.gemm_tiles(200, 170, 150, "float32")
+    rows, columns = gemm_tiles(200, 170, 150, "float32")
     assert (rows, columns) != (200, 170)
     row = gemm_row(a, b, c, (False, False), tile_m=rows, tile_n=columns)
     program = Program([row, [Opcode.HALT]], memory=[c])
