@@ -34,8 +34,16 @@ def _is_x86() -> bool:
     return str(binding.get_default_triple()).startswith(("x86_64", "i386", "i686"))
 
 
+def spread(type_: ir.Type, number: float) -> ir.Constant:
+    """A constant, in each lane of a vector type."""
+    if isinstance(type_, ir.VectorType):
+        return ir.Constant(type_, [ir.Constant(type_.element, number)] * type_.count)
+    return ir.Constant(type_, number)
+
+
 class LlvmValue:
-    """An LLVM float, signed integer or condition whose Python operators emit instructions."""
+    """An LLVM float, signed integer or condition, or a vector of such, whose Python operators emit
+    instructions."""
 
     __slots__ = ("builder", "instruction")
 
@@ -45,12 +53,13 @@ class LlvmValue:
 
     @property
     def _is_integer(self) -> bool:
-        return isinstance(self.instruction.type, ir.IntType)
+        type_ = self.instruction.type
+        return isinstance(getattr(type_, "element", type_), ir.IntType)
 
     def _other(self, other: Value) -> Any:
         if isinstance(other, LlvmValue):
             return other.instruction
-        return ir.Constant(self.instruction.type, other)
+        return spread(self.instruction.type, other)
 
     def _wrap(self, instruction: Any) -> LlvmValue:
         return LlvmValue(self.builder, instruction)
@@ -140,30 +149,37 @@ class LlvmValue:
 
 
 class LlvmArithmetic(Arithmetic):
-    """Emits a text's operations on scalars; LLVM's vectorizer widens them with the loop around."""
+    """Emits a text's operations on scalars, which LLVM's vectorizer widens with the loop around, or
+    on vectors of `lanes` numbers."""
 
-    def __init__(self, builder: ir.IRBuilder, width: int) -> None:
+    def __init__(self, builder: ir.IRBuilder, width: int, lanes: int = 1) -> None:
         super().__init__(width)
         self.builder = builder
         self.fuses = host_fuses()
-        self.float_type = FLOAT_TYPES[width]
-        self.integer_type = ir.IntType(width)
+        self.lanes = lanes
+        self.float_type = self._type(FLOAT_TYPES[width])
+        self.integer_type = self._type(ir.IntType(width))
+
+    def _type(self, number: ir.Type) -> ir.Type:
+        return number if self.lanes == 1 else ir.VectorType(number, self.lanes)
 
     def wrap(self, instruction: Any) -> LlvmValue:
         """An instruction or argument as a value with operators."""
         return LlvmValue(self.builder, instruction)
 
     def constant(self, number: float) -> LlvmValue:
-        return self.wrap(ir.Constant(self.float_type, number))
+        return self.wrap(spread(self.float_type, number))
 
     def integer(self, number: int) -> LlvmValue:
-        return self.wrap(ir.Constant(self.integer_type, number))
+        return self.wrap(spread(self.integer_type, number))
 
     def _intrinsic(self, name: str, *arguments: Value) -> LlvmValue:
         operands = [argument.instruction for argument in arguments]
         type_ = operands[0].type
         signature = ir.FunctionType(type_, [type_] * len(operands))
-        function = self.builder.module.declare_intrinsic(name, [type_], signature)
+        number = getattr(type_, "element", type_).intrinsic_name
+        suffix = number if self.lanes == 1 else f"v{self.lanes}{number}"
+        function = self.builder.module.declare_intrinsic(f"{name}.{suffix}", (), signature)
         return self.wrap(self.builder.call(function, operands))
 
     def multiply_add(self, a: Value, b: Value, c: Value) -> LlvmValue:
@@ -209,18 +225,18 @@ class LlvmArithmetic(Arithmetic):
         return self.wrap(self.builder.bitcast(pattern.instruction, self.float_type))
 
     def shift_right_logical(self, x: Value, count: int) -> LlvmValue:
-        return self.wrap(self.builder.lshr(x.instruction, ir.Constant(self.integer_type, count)))
+        return self.wrap(self.builder.lshr(x.instruction, spread(self.integer_type, count)))
 
     def low_half(self, pattern: Value) -> LlvmValue:
-        return self.wrap(self.builder.trunc(pattern.instruction, WORD))
+        return self.wrap(self.builder.trunc(pattern.instruction, self._type(WORD)))
 
     def double(self) -> LlvmArithmetic:
-        return LlvmArithmetic(self.builder, 64)
+        return LlvmArithmetic(self.builder, 64, self.lanes)
 
     def widen(self, x: Value) -> LlvmValue:
         if self.width == 64:
             return x  # type: ignore[no-any-return]
-        return self.wrap(self.builder.fpext(x.instruction, FLOAT_TYPES[64]))
+        return self.wrap(self.builder.fpext(x.instruction, self._type(FLOAT_TYPES[64])))
 
     def narrow(self, x: Value) -> LlvmValue:
         if self.width == 64:

@@ -54,8 +54,13 @@ class VectorBuilder:
     @contextmanager
     def count(self, stop: Any, step: int = 1) -> Iterator[Any]:
         """A loop over 0, step, ... below `stop`."""
-        bounds = (INT64(0), stop, INT64(step))
-        with cgutils.for_range_slice(self.builder, *bounds, INT64) as (index, _):
+        with self.between(INT64(0), stop, INT64(step)) as index:
+            yield index
+
+    @contextmanager
+    def between(self, start: Any, stop: Any, step: Any) -> Iterator[Any]:
+        """A loop over start, start + step, ... below `stop`."""
+        with cgutils.for_range_slice(self.builder, start, stop, step, INT64) as (index, _):
             yield index
 
     # --- vectors ---------------------------------------------------------------------------------

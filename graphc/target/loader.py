@@ -29,18 +29,24 @@ _LARGEST_INTEGER = 2**64
 
 
 def load(
-    source: str, namespace: Mapping[str, object], filename: str
+    source: str,
+    namespace: Mapping[str, object],
+    filename: str,
+    change: Callable[[ast.FunctionDef], Mapping[str, object]] | None = None,
 ) -> dict[str, Callable[..., None]]:
     """The kernels of `source` by name, their primitives taken from `namespace`.
 
+    `change` may change a syntax tree that was checked, and gives what other names stand for.
     `filename` is what tracebacks show; the text is registered under it, so that they show lines
     too. Raises CompileError naming the line and the construct when the text is not a kernel
     module."""
     functions, imported = _checked(source, namespace, filename)
+    others = [change(function) for function in functions.values()] if change else []
     module = ast.Module([*functions.values()], type_ignores=[])
     code = compile(module, filename, "exec", dont_inherit=True)
     scope: dict[str, Any] = {"__builtins__": {"range": range}, "__name__": "graphc_kernels"}
-    scope.update({name: namespace[name] for name in imported})
+    for names in ({name: namespace[name] for name in imported}, *others):
+        scope.update(names)
     lines = source.splitlines(keepends=True)
     linecache.cache[filename] = (len(source), None, lines, filename)
     exec(code, scope)

@@ -21,21 +21,20 @@ from llvmlite import ir
 from graphc.errors import CompileError
 from graphc.target import llvm_scalar as scalar
 from graphc.target import object_code
-from graphc.target.loader import PARAMETERS
-from graphc.target.native_primitives import (
+from graphc.target.llvm_operand import (
     BOOLEAN,
     FLOAT64,
     INT64,
-    NATIVE,
     KindError,
     Operand,
     as_kind,
     common,
-    load_element,
     number,
-    store_element,
 )
+from graphc.target.loader import PARAMETERS
+from graphc.target.native_primitives import CALLS, NATIVE, load_element, store_element
 
+_KNOWN = {**NATIVE, **CALLS}
 _WORD = INT64.llvm
 _TABLE = _WORD.as_pointer()
 _FUSING = ("contract",)
@@ -284,7 +283,7 @@ class _Writer:
     def _call(self, node: Any) -> Operand | None:
         operands = [self.value(argument) for argument in node.args]
         try:
-            return NATIVE[node.func.id](self.builder, *operands)
+            return _KNOWN[node.func.id](self.builder, *operands)
         except KindError:
             raise
         except (TypeError, ValueError) as error:  # a wrong number of operands

@@ -8,85 +8,39 @@ kernel, `argv` and `context` (None).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
 from llvmlite import ir
 
 from graphc.ops.philox import WORD_NAMES, draw
+from graphc.target import llvm_functions, outline, vmath
 from graphc.target import llvm_memory as memory
 from graphc.target import llvm_scalar as scalar
-from graphc.target import vmath
 from graphc.target.arithmetic import Value
 from graphc.target.lapack import LAPACK, LapackRoutine
 from graphc.target.llvm_arithmetic import LlvmArithmetic, LlvmValue, LlvmWords
+from graphc.target.llvm_operand import (
+    BOOLEAN,
+    FLOAT64,
+    INT32,
+    INT64,
+    KINDS,
+    Buffer,
+    KindError,
+    Native,
+    Operand,
+    as_kind,
+    common,
+    number,
+)
 from graphc.target.llvm_routine import call_routine
+from graphc.target.llvm_rows import move_rows
 from graphc.target.llvm_scalar import Kind
+from graphc.target.llvm_tile import turn_rows
 
 Emit = Callable[..., Any]
 """(builder, kind of the operands, LLVM operands ...) -> LLVM result."""
-
-
-class KindError(TypeError):
-    """A primitive or an operator got what it has no meaning for."""
-
-
-@dataclass(frozen=True)
-class Buffer:
-    """A pointer to elements of one kind, known by the argument slot it came from."""
-
-    kind: Kind
-    slot: int
-
-    def __str__(self) -> str:
-        return f"{self.kind} pointer"
-
-
-class Operand(NamedTuple):
-    """An LLVM value and what it is; `literal` is the number of an integer written as such."""
-
-    kind: Kind | Buffer | None
-    value: Any
-    literal: int | None = None
-
-
-Native = Callable[..., Operand | None]
-"""(builder, operands ...) -> the result, or None of a primitive without one."""
-
-KINDS = {
-    "boolean": Kind("boolean", 1),
-    "uint8": Kind("unsigned", 8),
-    "int32": Kind("signed", 32),
-    "uint32": Kind("unsigned", 32),
-    "int64": Kind("signed", 64),
-    "float32": Kind("float", 32),
-    "float64": Kind("float", 64),
-}
-BOOLEAN, INT32, INT64 = KINDS["boolean"], KINDS["int32"], KINDS["int64"]
-FLOAT64 = KINDS["float64"]
-
-
-def number(name: str, operand: Operand) -> Kind:
-    """The kind of a number; raises KindError for a buffer or a table."""
-    if not isinstance(operand.kind, Kind):
-        raise KindError(f"{name}: expected a number, got {operand.kind or 'a table'}")
-    return operand.kind
-
-
-def common(name: str, *operands: Operand) -> Kind:
-    """The kind that operands are computed in: their own, or of different integers int64."""
-    kinds = [number(name, operand) for operand in operands]
-    if all(kind == kinds[0] for kind in kinds):
-        return kinds[0]
-    if any(kind.is_float for kind in kinds):
-        raise KindError(f"{name}: expected operands of one type, got {', '.join(map(str, kinds))}")
-    return INT64
-
-
-def as_kind(builder: Any, operand: Operand, kind: Kind) -> Any:
-    """The LLVM value of a number, converted to another kind."""
-    return scalar.cast(builder, number("conversion", operand), kind, operand.value)
 
 
 class Computation(NamedTuple):
@@ -268,6 +222,29 @@ def store_element(builder: Any, buffer: Operand, index: Operand, value: Operand)
     memory.mark(builder, builder.store(stored, place), known.slot)
 
 
+def _rows(to_lanes: bool, builder: Any, target: Operand, source: Operand, *words: Operand) -> None:
+    lanes, memory = (target, source) if to_lanes else (source, target)
+    bits = _width_of_both(lanes, memory)
+    values = [as_kind(builder, word, INT64) for word in words]
+    move_rows(builder, bits, to_lanes, memory.value, lanes.value, values)
+
+
+def _columns(builder: Any, own: Operand, memory: Operand, *words: Operand) -> None:
+    bits = _width_of_both(own, memory)
+    values = [as_kind(builder, word, INT64) for word in words]
+    turn_rows(builder, bits, memory.value, own.value, values)
+
+
+def _width_of_both(own: Operand, memory: Operand) -> int:
+    """The bits of the numbers that two pointers lead to."""
+    first, second = own.kind, memory.kind
+    if not (isinstance(first, Buffer) and isinstance(second, Buffer)):
+        raise KindError(f"rows: expected pointers, got {first} and {second}")
+    if first.kind != second.kind or first.kind.width not in (32, 64):
+        raise KindError(f"rows: expected numbers of 32 or 64 bits, got {first} and {second}")
+    return first.kind.width
+
+
 def _failure(emit: Emit, builder: Any, words: Operand, *operands: Operand) -> None:
     emit(builder, words.value, *(as_kind(builder, operand, INT64) for operand in operands))
 
@@ -298,8 +275,30 @@ NATIVE: Mapping[str, Native] = {
     "integer": _integer,
     "context_word": _context_word,
     "from_element": _from_element,
+    "rows_to_lanes": partial(_rows, True),
+    "lanes_to_rows": partial(_rows, False),
+    "rows_to_columns": _columns,
     "fail": partial(_failure, memory.fail),
     "fail_index": partial(_failure, memory.fail_index),
     **{name: partial(_routine, name, known) for name, known in LAPACK.items()},
 }
 """Every name that a kernel may import, with its native implementation."""
+
+
+def _calling(*names: str) -> Native:
+    def emit(builder: Any, kind: Kind, *operands: Any) -> Any:
+        return llvm_functions.call(builder, names, kind.width, *operands)
+
+    known = Computation(emit, outline.outlined()[names[0]], floats_only=True)
+    return partial(_compute, names[0], known)
+
+
+CALLS: Mapping[str, Native] = {
+    **{outline.call_name(name): _calling(name) for name in outline.outlined()},
+    **{
+        outline.call_name(*names): _calling(*names)
+        for pair in outline.PAIRS
+        for names in (pair, pair[::-1])
+    },
+}
+"""What takes the place of elementary functions in a kernel that has many."""

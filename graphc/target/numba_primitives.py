@@ -22,19 +22,9 @@ from numba.core.errors import TypingError
 from numba.core.typing import templates
 from numba.extending import models, register_model
 
+from graphc.target.llvm_operand import INT64, KINDS, Buffer, KindError, Native, Operand
 from graphc.target.llvm_scalar import Kind
-from graphc.target.native_primitives import (
-    INT64,
-    KINDS,
-    NATIVE,
-    Buffer,
-    KindError,
-    Native,
-    Operand,
-    load_element,
-    store_element,
-    stored_type,
-)
+from graphc.target.native_primitives import CALLS, NATIVE, load_element, store_element, stored_type
 from graphc.target.numba_target import NAME, lowerings, typings
 
 TABLE = types.CPointer(types.int64)
@@ -155,3 +145,8 @@ PRIMITIVES: Mapping[str, Callable[..., Any]] = {
     name: _primitive(name, native) for name, native in NATIVE.items()
 }
 """Every name that a kernel may import, as Numba calls it."""
+
+CALLED: Mapping[str, Callable[..., Any]] = {
+    name: _primitive(name, native) for name, native in CALLS.items()
+}
+"""What takes the place of elementary functions in a kernel that has many."""

@@ -17,7 +17,11 @@ from graphc.errors import CompileError
 from graphc.target import cpu
 from graphc.target.instructions import CONTEXT_WORDS, float_bits
 from graphc.target.lapack import LAPACK
-from graphc.target.native_primitives import COMPUTATIONS, KINDS, NATIVE
+from graphc.target.llvm_operand import KINDS
+from graphc.target.native_primitives import COMPUTATIONS, NATIVE
+from graphc.target.pointer import Pointer
+from graphc.target.primitives import PRIMITIVES
+from tests.target.fence import Fenced
 from tests.target.front_ends import FLOATS, FRONT_ENDS, chunks, pairs, same_bits, text
 
 KERNEL = ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 4)
@@ -162,9 +166,46 @@ def test_memory_and_random_bits() -> None:
     assert found[0][-1][0] == 5
 
 
+TILE = """
+memory = {dtype}_pointer(argv, 0)
+out = {dtype}_pointer(argv, 1)
+own = {dtype}_array(4096)
+rows_to_columns(own, memory, integer(argv, 2), integer(argv, 3), integer(argv, 4), hi, 64)
+for row in range(integer(argv, 4)):
+    for column in range(lo, hi):
+        out[column * 64 + row] = own[column * 64 + row]
+"""
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64", "uint32"])
+@pytest.mark.parametrize("shape", [(1, 1), (16, 16), (17, 8), (3, 64), (64, 33), (64, 64)], ids=str)
+def test_rows_to_columns(shape: tuple[int, int], dtype: str) -> None:
+    """Squares and what is left of them, of every type that has squares; the rows end where the
+    memory does."""
+    names = f"{dtype}_pointer, {dtype}_array, integer, rows_to_columns"
+    source, (rows, columns) = text(names, TILE.format(dtype=dtype)), shape
+    distance = columns + 5
+    given = np.random.default_rng(0).integers(0, 2**31, 3 + rows * distance).astype(dtype)
+    if dtype.startswith("float"):
+        given[4] = np.nan
+    wanted = given[3:].reshape(rows, distance)[:, :columns].T
+    fence = Fenced(at_the_end=True)
+    memory = fence.array(3 + (rows - 1) * distance + columns, dtype)
+    memory[...] = given[: memory.size]
+    for front_end in FRONT_ENDS:
+        out = np.zeros((columns, 64), dtype)
+        call(front_end, source, columns, memory, out, 3, distance, rows)
+        same_bits(out[:, :rows], wanted)
+    interpreted = np.zeros((columns, 64), dtype)
+    pointers = [Pointer(array.ctypes.data, np.dtype(dtype)) for array in (interpreted, memory)]
+    PRIMITIVES["rows_to_columns"](*pointers, 3, distance, rows, columns, 64)
+    same_bits(interpreted[:, :rows], wanted)
+
+
 def test_every_primitive_is_compared() -> None:
     """A new primitive comes with a comparison: computations, what `MEMORY` uses, routines."""
-    used = set(re.findall(r"\w+(?=\()", MEMORY))
+    used = set(re.findall(r"\w+(?=\()", MEMORY)) | {"rows_to_columns"}
+    used |= {"rows_to_lanes", "lanes_to_rows"}  # in `test_rows`
     arrays = {f"{dtype}_array" for dtype in DTYPES}
     assert set(NATIVE) - set(COMPUTATIONS) - used - set(LAPACK) <= arrays
 
