@@ -77,7 +77,7 @@ class _Deferring:
         number: Expression = _failures(checks[0])
         for check in checks[1:]:
             number = Apply("add", (number, _failures(check)), "int64")
-        total = Accumulator(failed.name, "add", number, _NONE, "int64", None, checks[0].origin)
+        total = Accumulator(failed.name, "add", number, _NONE, "int64", checks[0].origin)
         body = tuple(each for each in loop.body if not isinstance(each, Check))
         counting = replace(loop, axis=axis, body=body, accumulators=(*loop.accumulators, total))
         fine = Apply("equal", (failed, _NONE), "bool")

@@ -12,11 +12,13 @@ from dataclasses import replace
 from graphc.loops.ir import (
     PARALLEL,
     Apply,
+    Buffer,
     Check,
     Expression,
     Kernel,
     Let,
     Load,
+    Local,
     Loop,
     RandomBits,
     Statement,
@@ -30,12 +32,14 @@ def hoist(kernel: Kernel) -> Kernel:
     values before them, and checks of these."""
     written = {slot for slot, buffer in enumerate(kernel.buffers) if buffer.written}
     written |= {len(kernel.buffers) + number for number in range(len(kernel.local))}
-    return replace(kernel, body=_Hoisting(written).block(kernel.body))
+    arrays: list[Buffer | Local] = [*kernel.buffers, *kernel.local]
+    integers = any(map(_is_integer, arrays))
+    return replace(kernel, body=_Hoisting(written, integers).block(kernel.body))
 
 
 class _Hoisting:
-    def __init__(self, written: set[int]) -> None:
-        self.written, self.count = written, 0
+    def __init__(self, written: set[int], integers: bool) -> None:
+        self.written, self.integers, self.count = written, integers, 0
 
     def block(self, body: Iterable[Statement]) -> tuple[Statement, ...]:
         """Statements, with the loops among them behind what has left them."""
@@ -61,8 +65,11 @@ class _Hoisting:
                 inside.append(statement)
                 if isinstance(statement, Let):
                     bound.add(statement.name)
+        left = replace(loop, body=tuple(inside)) if before else loop
+        if not self.integers:
+            return [*before, left]
         loads = _Loads(self, bound)
-        left = loads.in_loop(replace(loop, body=tuple(inside)))
+        left = loads.in_loop(left)
         return [*before, *loads.lets(), left]
 
     def _leaves(self, statement: Statement, bound: set[str]) -> bool:
@@ -80,7 +87,7 @@ class _Hoisting:
         return all(self.same(part, bound) for part in parts(value))
 
 
-def _is_integer(value: Expression) -> bool:
+def _is_integer(value: Expression | Buffer | Local) -> bool:
     return not value.dtype.startswith("float")
 
 
@@ -100,15 +107,9 @@ class _Loads:
         return replace(
             loop,
             body=tuple(changed(each, self._value) for each in loop.body),
-            accumulators=tuple(
-                replace(
-                    a, value=self._value(a.value),
-                    index=None if a.index is None else self._value(a.index),
-                )
-                for a in loop.accumulators
-            ),
+            accumulators=tuple(replace(a, value=self._value(a.value)) for a in loop.accumulators),
             carries=tuple(replace(c, value=self._value(c.value)) for c in loop.carries),
-        )  # fmt: skip
+        )
 
     def _value(self, given: Expression) -> Expression:
         if isinstance(given, Load):

@@ -7,12 +7,12 @@ kernel, so one kernel serves any sizes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from graphc.record import record
 
 PARALLEL, SEQUENTIAL, REDUCING = "parallel", "sequential", "reducing"
 
 
-@dataclass(frozen=True)
+@record
 class Constant:
     """A literal number or truth value of a dtype."""
 
@@ -20,7 +20,7 @@ class Constant:
     dtype: str
 
 
-@dataclass(frozen=True)
+@record
 class Variable:
     """A loop variable, or a value bound by `Let` or by an accumulator."""
 
@@ -32,7 +32,7 @@ class Variable:
 LO, HI = Variable("lo", "int64"), Variable("hi", "int64")
 
 
-@dataclass(frozen=True)
+@record
 class Argument:
     """An integer or a floating-point argument of the kernel, by position among its scalars."""
 
@@ -40,7 +40,7 @@ class Argument:
     dtype: str
 
 
-@dataclass(frozen=True)
+@record
 class Load:
     """One element of a buffer, at a flat index."""
 
@@ -49,7 +49,7 @@ class Load:
     dtype: str
 
 
-@dataclass(frozen=True)
+@record
 class Apply:
     """A scalar operation, by name. `cast` converts to its dtype."""
 
@@ -58,7 +58,7 @@ class Apply:
     dtype: str
 
 
-@dataclass(frozen=True)
+@record
 class RandomBits:
     """32 random bits at an index: a function of (seed, use, step of the run, index), and a word of
     the four that belong to these."""
@@ -73,7 +73,7 @@ class RandomBits:
 Expression = Constant | Variable | Argument | Load | Apply | RandomBits
 
 
-@dataclass(frozen=True)
+@record
 class Axis:
     """An index that runs over start <= index < stop. A parallel axis runs over the part a chunk is
     given. `most` is 0, or known not to be less than the number of indices."""
@@ -85,7 +85,7 @@ class Axis:
     most: int = 0
 
 
-@dataclass(frozen=True)
+@record
 class Let:
     """A name for a value; `origin` says which graph nodes it computes (indices into the kernel's
     notes)."""
@@ -95,7 +95,7 @@ class Let:
     origin: int = -1
 
 
-@dataclass(frozen=True)
+@record
 class Store:
     """One element of a buffer is set."""
 
@@ -105,24 +105,19 @@ class Store:
     origin: int = -1
 
 
-@dataclass(frozen=True)
+@record
 class Accumulator:
-    """A value that a reducing axis combines, from `identity` on.
-
-    `combine` is "add", "multiply", "maximum", "minimum", "argmax" or "argmin"; the last two also
-    bind `name`_index.
-    """
+    """A value that a reducing axis combines, from `identity` on, by the operation `combine`."""
 
     name: str
     combine: str
     value: Expression
     identity: Expression
     dtype: str
-    index: Expression | None = None
     origin: int = -1
 
 
-@dataclass(frozen=True)
+@record
 class Carry:
     """A value that a sequential axis hands from one index to the next, from `initial` on.
 
@@ -135,7 +130,7 @@ class Carry:
     origin: int = -1
 
 
-@dataclass(frozen=True)
+@record
 class Loop:
     """A body for each index of an axis; a reducing axis has accumulators, bound after the loop, a
     sequential one may have carries."""
@@ -146,7 +141,7 @@ class Loop:
     carries: tuple[Carry, ...] = ()
 
 
-@dataclass(frozen=True)
+@record
 class Check:
     """The run fails with `code` unless the condition holds; `position` and `value` are reported."""
 
@@ -157,10 +152,46 @@ class Check:
     origin: int = -1
 
 
-Statement = Let | Store | Loop | Check
+@record
+class Rows:
+    """Rows of a buffer are put side by side in an array of the kernel's own, or back.
+
+    The array has as many numbers for each of `columns` as fit into 64 bytes: one of each row. The
+    last of the `rows` stands for those that are missing; there is at least one.
+    """
+
+    local: int
+    buffer: int
+    start: Expression  # the first row's first element
+    distance: Expression  # from row to row
+    rows: Expression
+    columns: Expression
+    back: bool = False
+    origin: int = -1
 
 
-@dataclass(frozen=True)
+@record
+class Tile:
+    """Rows of a buffer become columns in an array of the kernel's own: element c of row r lies at
+    c * `pitch` + r.
+
+    The array has room for whole squares of 64 bytes a side.
+    """
+
+    local: int
+    buffer: int
+    start: Expression  # the first row's first element
+    distance: Expression  # from row to row
+    rows: Expression
+    columns: Expression
+    pitch: int
+    origin: int = -1
+
+
+Statement = Let | Store | Loop | Check | Rows | Tile
+
+
+@record
 class Buffer:
     """A buffer argument: its element type, and whether the kernel writes it."""
 
@@ -168,7 +199,7 @@ class Buffer:
     written: bool
 
 
-@dataclass(frozen=True)
+@record
 class Local:
     """An array that each call of a kernel has of its own, of a fixed size, not initialised."""
 
@@ -176,7 +207,7 @@ class Local:
     elements: int
 
 
-@dataclass(frozen=True)
+@record
 class Kernel:
     """Buffers, scalar arguments (by dtype), and statements. Buffers never overlap one another.
 

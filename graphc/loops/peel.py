@@ -8,8 +8,9 @@ which all tests hold get a loop of their own, without tests, and one loop runs o
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import reduce
+from typing import NamedTuple
 
 from graphc.loops.ir import (
     HI,
@@ -34,8 +35,7 @@ from graphc.loops.tidy import changed, expressions, names, parts
 _ZERO, _TRUE = Constant(0, "int64"), Constant(True, "bool")
 
 
-@dataclass(frozen=True)
-class _Test:
+class _Test(NamedTuple):
     """A condition that holds for begin <= index < end."""
 
     condition: Expression
@@ -113,9 +113,9 @@ def _tests(loop: Loop) -> list[_Test]:
     stack = [value for statement in loop.body for value in expressions(statement)]
     while stack:
         value = stack.pop()
-        if value in found:
-            continue
-        test = _test(value, loop.axis.name, bound)
+        test = None
+        if isinstance(value, Apply) and value.operation == "logical_and":  # as all tests are
+            test = found.get(value) or _test(value, loop.axis.name, bound)
         if test is not None:
             found[value] = test
         else:

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from graphc.loops.columns import UnfitError, coefficient, put
 from graphc.loops.ir import (
     Apply,
     Axis,
@@ -26,13 +27,15 @@ from graphc.loops.ir import (
     RandomBits,
     Statement,
     Store,
+    Tile,
     Variable,
 )
 from graphc.loops.stride import stride
-from graphc.loops.tidy import changed, expressions, names, parts
+from graphc.loops.tidy import changed, expressions, names, walk
 
 # No more bytes than fit well into a second-level cache; what else is read across stays as it is.
 _MOST_BYTES = 64 << 10
+_VECTOR_BYTES = 64
 
 
 def transpose(kernel: Kernel) -> Kernel:
@@ -52,6 +55,8 @@ class _Transposition:
         """A statement, with the tiles in it changed."""
         if not isinstance(given, Loop):
             return given
+        if not any(isinstance(each, Loop) for each in given.body):
+            return given
         body: list[Statement] = []
         for each in given.body:
             body += self._tile(each) if _is_tile(each) else [self.statement(each)]
@@ -65,14 +70,14 @@ class _Transposition:
         before: list[Statement] = []
         replaced: dict[Expression, Expression] = {}
         for load in dict.fromkeys(_loads(inner.body)):
-            array = Local(load.dtype, outer.axis.most * inner.axis.most)
+            pitch, rows = (_whole(loop.axis.most, load.dtype) for loop in (inner, outer))
+            array = Local(load.dtype, rows * pitch)
             if not self._is_across(load, outer) or not self._has_room(array):
                 continue
             self.local.append(array)
-            slot, place = self.first + len(self.local) - 1, _place(outer.axis, inner.axis)
-            replaced[load] = Load(slot, place, load.dtype)
-            along = Loop(outer.axis, (Store(slot, place, load),))
-            before.append(Loop(inner.axis, (along,)))
+            slot = self.first + len(self.local) - 1
+            replaced[load] = Load(slot, _place(outer.axis, inner.axis, pitch), load.dtype)
+            before.append(_tile(load, slot, outer.axis, inner.axis, pitch))
         body = tuple(_replaced(each, replaced) for each in inner.body)
         return [*before, replace(outer, body=(replace(inner, body=body),))]
 
@@ -86,7 +91,7 @@ class _Transposition:
         if load.buffer in self.written or bound & names(load.index):
             return False
         along, far = (stride(load.index, loop.axis.name) for loop in (outer, inner))
-        return along == 1 and far is None
+        return along == 1 and far is None and _is_linear(load.index, inner.axis.name)
 
 
 def _is_tile(statement: Statement) -> bool:
@@ -104,24 +109,45 @@ def _size(array: Local) -> int:
     return array.elements * np.dtype(array.dtype).itemsize
 
 
-def _place(outer: Axis, inner: Axis) -> Expression:
+def _whole(most: int, dtype: str) -> int:
+    """So many numbers, up to whole vectors."""
+    lanes = _VECTOR_BYTES // np.dtype(dtype).itemsize
+    return -(-most // lanes) * lanes
+
+
+def _is_linear(index: Expression, name: str) -> bool:
+    try:
+        coefficient(index, name)
+    except UnfitError:
+        return False
+    return True
+
+
+def _tile(load: Load, slot: int, outer: Axis, inner: Axis, pitch: int) -> Statement:
+    """What fills an array with the rows of memory that a tile reads down its columns."""
+    at_first = {axis.name: axis.start for axis in (outer, inner)}
+    start = put(load.index, lambda v: at_first.get(v.name) if isinstance(v, Variable) else None)
+    distance = coefficient(load.index, inner.name)
+    rows, columns = (Apply("subtract", (a.stop, a.start), "int64") for a in (inner, outer))
+    if np.dtype(load.dtype).itemsize in (4, 8):
+        return Tile(slot, load.buffer, start, distance, rows, columns, pitch)
+    along = Loop(outer, (Store(slot, _place(outer, inner, pitch), load),))
+    return Loop(inner, (along,))
+
+
+def _place(outer: Axis, inner: Axis, pitch: int) -> Expression:
     """The place of an element of a tile in an array of it."""
     row, column = (
         Apply("subtract", (Variable(axis.name, "int64"), axis.start), "int64")
         for axis in (outer, inner)
     )
-    before = Apply("multiply", (row, Constant(inner.most, "int64")), "int64")
+    before = Apply("multiply", (row, Constant(pitch, "int64")), "int64")
     return Apply("add", (before, column), "int64")
 
 
 def _loads(body: Sequence[Statement]) -> Iterator[Load]:
     for statement in body:
-        stack = expressions(statement)
-        while stack:
-            value = stack.pop()
-            if isinstance(value, Load):
-                yield value
-            stack.extend(parts(value))
+        yield from (each for each in walk(*expressions(statement)) if isinstance(each, Load))
 
 
 def _replaced(given: Statement, replaced: dict[Expression, Expression]) -> Statement:

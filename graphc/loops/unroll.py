@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from operator import is_
 
 from graphc.loops.ir import (
     PARALLEL,
@@ -26,7 +27,7 @@ from graphc.loops.ir import (
     Variable,
 )
 from graphc.loops.stride import stride
-from graphc.loops.tidy import changed, expressions, parts, tidy
+from graphc.loops.tidy import changed, expressions, tidy, walk
 from graphc.loops.work import work
 
 # No more copies of a body than this, and no more work (see `work`) in all of them: the text of a
@@ -41,14 +42,21 @@ _ZERO, _ONE = Constant(0, "int64"), Constant(1, "int64")
 def unroll(kernel: Kernel) -> Kernel:
     """The kernel with its short loops written out where that makes the loop around them one of
     vectors."""
-    body = tuple(map(_statement, kernel.body))
-    return kernel if body == kernel.body else replace(kernel, body=tidy(body))
+    body = _block(kernel.body)
+    return kernel if body is kernel.body else replace(kernel, body=tidy(body))
+
+
+def _block(body: tuple[Statement, ...]) -> tuple[Statement, ...]:
+    """Statements with short loops in them written out; the same ones if there are none."""
+    new = tuple(map(_statement, body))
+    return new if any(a is not b for a, b in zip(new, body, strict=True)) else body
 
 
 def _statement(statement: Statement) -> Statement:
     if not isinstance(statement, Loop):
         return statement
-    loop = replace(statement, body=tuple(map(_statement, statement.body)))
+    body = _block(statement.body)
+    loop = statement if body is statement.body else replace(statement, body=body)
     inner = [each for each in loop.body if isinstance(each, Loop)]
     if not inner or not _is_worth(loop, inner):
         return loop
@@ -83,7 +91,7 @@ def _length(axis: Axis) -> int:
 
 def _copies(loop: Loop) -> int:
     """How often the body of a loop, with those inside it, would be written; 0 if it cannot be."""
-    if loop.carries or any(total.index is not None for total in loop.accumulators):
+    if loop.carries:
         return 0
     inner = [_copies(each) for each in loop.body if isinstance(each, Loop)]
     return _length(loop.axis) * (0 if 0 in inner else max(inner, default=1))
@@ -102,12 +110,9 @@ def _indices(body: Sequence[Statement]) -> Iterator[Expression]:
             yield statement.index
         if isinstance(statement, Loop):
             yield from _indices(statement.body)
-        stack = expressions(statement)
-        while stack:
-            value = stack.pop()
+        for value in walk(*expressions(statement)):
             if isinstance(value, Load):
                 yield value.index
-            stack.extend(parts(value))
 
 
 # ---- writing out
@@ -150,6 +155,11 @@ def _copy_of(
             replaced[statement.name] = Variable(name, statement.value.dtype)
 
     def change(value: Expression) -> Expression:
+        if isinstance(value, Apply):
+            operands = tuple(map(change, value.operands))
+            if not all(map(is_, operands, value.operands)):
+                value = Apply(value.operation, operands, value.dtype)
+            return _folded(value)
         if isinstance(value, Variable):
             return replaced.get(value.name, value)
         if isinstance(value, Load):
@@ -157,10 +167,7 @@ def _copy_of(
         if isinstance(value, RandomBits):
             seed, use, index = map(change, (value.seed, value.use, value.index))
             return replace(value, seed=seed, use=use, index=index)
-        if not isinstance(value, Apply):
-            return value
-        operands = tuple(map(change, value.operands))
-        return _folded(Apply(value.operation, operands, value.dtype))
+        return value
 
     return change
 
@@ -174,17 +181,22 @@ def _folded(value: Apply) -> Expression:
     if value.dtype != "int64" or value.operation not in ("add", "multiply"):
         return value
     first, second = value.operands
-    if isinstance(first, Constant) and isinstance(second, Constant):
+    adds = value.operation == "add"
+    if not isinstance(first, Constant):
+        if not isinstance(second, Constant):
+            return value
+        first, second = second, first
+    elif isinstance(second, Constant):
         a, b = int(first.value), int(second.value)
-        return Constant(a + b if value.operation == "add" else a * b, "int64")
-    nothing = _ZERO if value.operation == "add" else _ONE
-    if nothing in value.operands:
-        return second if first == nothing else first
-    return _ZERO if _ZERO in value.operands else value
+        return Constant(a + b if adds else a * b, "int64")
+    if first == (_ZERO if adds else _ONE):
+        return second
+    return _ZERO if first == _ZERO else value
 
 
 def _renamed(
     statement: Statement, number: int, change: Callable[[Expression], Expression]
 ) -> Statement:
-    new = changed(statement, change)
-    return replace(new, name=_name(new.name, number)) if isinstance(new, Let) else new
+    if isinstance(statement, Let):
+        return Let(_name(statement.name, number), change(statement.value), statement.origin)
+    return changed(statement, change)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from graphc.errors import VerificationError
 from graphc.loops.ir import (
     HI,
@@ -14,14 +16,18 @@ from graphc.loops.ir import (
     Argument,
     Buffer,
     Check,
+    Constant,
     Expression,
     Kernel,
     Let,
     Load,
+    Local,
     Loop,
     RandomBits,
+    Rows,
     Statement,
     Store,
+    Tile,
     Variable,
 )
 
@@ -91,8 +97,40 @@ def _block(
         elif isinstance(statement, Check):
             for part in (statement.condition, statement.code, statement.position, statement.value):
                 _expression(kernel, part, scope)
+        elif isinstance(statement, Rows):
+            _rows(kernel, statement, scope)
+        elif isinstance(statement, Tile):
+            _tile(kernel, statement, scope)
         else:
             _loop(kernel, statement, scope, parallel)
+
+
+def _tile(kernel: Kernel, tile: Tile, scope: dict[str, str]) -> None:
+    for value in (tile.start, tile.distance, tile.rows, tile.columns):
+        _index(kernel, value, scope)
+    array = _own(kernel, tile.local)
+    side = 64 // np.dtype(array.dtype).itemsize
+    if tile.pitch % side or array.elements % (side * tile.pitch):
+        _fail(f"{array.elements} elements for rows of {tile.pitch}, in squares of {side}")
+    _buffer(kernel, tile.buffer, array.dtype, written=False)
+
+
+def _own(kernel: Kernel, local: int) -> Local:
+    own = local - len(kernel.buffers)
+    if not 0 <= own < len(kernel.local):
+        _fail(f"array {own} of {len(kernel.local)}")
+    return kernel.local[own]
+
+
+def _rows(kernel: Kernel, rows: Rows, scope: dict[str, str]) -> None:
+    for value in (rows.start, rows.distance, rows.rows, rows.columns):
+        _index(kernel, value, scope)
+    array = _own(kernel, rows.local)
+    lanes = 64 // np.dtype(array.dtype).itemsize
+    columns = int(rows.columns.value) if isinstance(rows.columns, Constant) else 1
+    if array.elements < -(-columns // lanes) * lanes * lanes:
+        _fail(f"{array.elements} elements for {columns} columns of {lanes} rows")
+    _buffer(kernel, rows.buffer, array.dtype, written=rows.back)
 
 
 def _loop(kernel: Kernel, loop: Loop, scope: dict[str, str], parallel: bool) -> None:
@@ -130,6 +168,3 @@ def _accumulator(
             f"{accumulator.value.dtype}"
         )
     _bind(scope, accumulator.name, accumulator.dtype)
-    if accumulator.index is not None:
-        _index(kernel, accumulator.index, inner)
-        _bind(scope, accumulator.name + "_index", "int64")

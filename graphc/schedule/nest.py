@@ -166,9 +166,7 @@ class GroupNest:
             op, name = reduction_of(anchor), self.values.fresh(anchor.attrs["reduction"])
             origin = self.values.origin(anchor)
             identity = identity_of(op, value.dtype)
-            self.totals.append(
-                Accumulator(name, op.combine, value, identity, value.dtype, None, origin)
-            )
+            self.totals.append(Accumulator(name, op.combine, value, identity, value.dtype, origin))
 
     def _added(self, anchor: Node, value: Expression) -> Expression:
         """The sum so far of a column of a block, and `value`."""

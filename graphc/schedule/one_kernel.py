@@ -215,6 +215,7 @@ class _Moved:
                 self.value(given.condition), self.value(given.code), self.value(given.position),
                 self.value(given.value), self.origin(given.origin),
             )  # fmt: skip
+        assert isinstance(given, Loop)  # shapes of loops come after
         return self._loop(given)
 
     def _loop(self, loop: Loop) -> Loop:
@@ -240,7 +241,6 @@ class _Moved:
         return replace(
             given, name=self.name(given.name), value=self.value(given.value),
             identity=self.value(given.identity), origin=self.origin(given.origin),
-            index=None if given.index is None else self.value(given.index),
         )  # fmt: skip
 
     def value(self, given: Expression) -> Expression:

@@ -28,6 +28,7 @@ from graphc.target.arithmetic import NUMPY_MACHINES, Value, silent
 from graphc.target.lapack import LAPACK
 from graphc.target.linear_solve import lu_factor_columns, lu_solve_columns
 from graphc.target.pointer import Pointer
+from graphc.target.row_moves import lanes_to_rows, rows_to_columns, rows_to_lanes
 
 CELL = 8  # bytes
 
@@ -313,7 +314,7 @@ PRIMITIVES: dict[str, Callable[..., Any]] = {
             bitwise_right_shift, divide, logical_and, logical_or, logical_not, select,
             maximum, minimum, maximum_reassociating, minimum_reassociating,
             add_reassociating, multiply_reassociating, absolute, sign, floor, ceil, isnan, isfinite,
-            from_element, lu_factor, lu_solve,
+            from_element, rows_to_lanes, lanes_to_rows, rows_to_columns, lu_factor, lu_solve,
         )
     },
     **{name: getattr(decompositions, name) for name in LAPACK if not name.startswith("lu_")},

@@ -5,7 +5,7 @@ graphc's own front end writes LLVM from it, because that is faster."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from graphc.loops.ir import (
     PARALLEL,
@@ -19,9 +19,10 @@ from graphc.loops.ir import (
     Let,
     Load,
     Loop,
-    RandomBits,
+    Rows,
     Statement,
     Store,
+    Tile,
     Variable,
 )
 from graphc.ops.philox import WORD_NAMES
@@ -45,8 +46,7 @@ _COMBINE = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Rendered:
+class Rendered(NamedTuple):
     """The source of a kernel, and for each of its lines the origin it computes (-1 for none)."""
 
     source: str
@@ -113,6 +113,10 @@ class _Renderer:
                 self._line(depth, f"{target} = {self.text(statement.value)}", statement.origin)
             elif isinstance(statement, Check):
                 self._check(statement, depth)
+            elif isinstance(statement, Rows):
+                self._rows(statement, depth)
+            elif isinstance(statement, Tile):
+                self._tile(statement, depth)
             else:
                 self._loop(statement, depth)
 
@@ -123,15 +127,28 @@ class _Renderer:
         parts = ", ".join(map(self.text, (check.code, check.position, check.value)))
         self._line(depth + 1, f"{failed}(context, {parts})", check.origin)
 
+    def _rows(self, rows: Rows, depth: int) -> None:
+        move = self.call("lanes_to_rows" if rows.back else "rows_to_lanes")
+        slots = (rows.buffer, rows.local) if rows.back else (rows.local, rows.buffer)
+        buffers = [self.buffer_names[slot] for slot in slots]
+        values = (rows.start, rows.distance, rows.rows, rows.columns)
+        arguments = ", ".join([*buffers, *map(self.text, values)])
+        self._line(depth, f"{move}({arguments})", rows.origin)
+
+    def _tile(self, tile: Tile, depth: int) -> None:
+        turn, own, memory = (
+            self.call("rows_to_columns"), self.buffer_names[tile.local],
+            self.buffer_names[tile.buffer],
+        )  # fmt: skip
+        values = (tile.start, tile.distance, tile.rows, tile.columns)
+        words = ", ".join([*map(self.text, values), str(tile.pitch)])
+        self._line(depth, f"{turn}({own}, {memory}, {words})", tile.origin)
+
     def _loop(self, loop: Loop, depth: int) -> None:
         for accumulator in loop.accumulators:
             self._line(
                 depth, f"{accumulator.name} = {self.text(accumulator.identity)}", accumulator.origin
             )
-            if accumulator.index is not None:
-                self._line(
-                    depth, f"{accumulator.name}_index = {self.call('int64')}(0)", accumulator.origin
-                )
         for carry in loop.carries:
             self._line(depth, f"{carry.name} = {self.text(carry.initial)}", carry.origin)
         if loop.axis.kind == PARALLEL:
@@ -152,40 +169,13 @@ class _Renderer:
 
     def _combine(self, accumulator: Accumulator, depth: int) -> None:
         name, value = accumulator.name, self.text(accumulator.value)
-        if accumulator.index is None:
-            if accumulator.dtype not in ("float32", "float64"):
-                text = self.text(
-                    Apply(
-                        accumulator.combine,
-                        (Variable(name, accumulator.dtype), accumulator.value),
-                        accumulator.dtype,
-                    )
-                )
-            else:
-                text = f"{self.call(_COMBINE[accumulator.combine])}({name}, {value})"
-            self._line(depth, f"{name} = {text}", accumulator.origin)
-            return
-        self._arg_combine(accumulator, depth)
-
-    def _arg_combine(self, accumulator: Accumulator, depth: int) -> None:
-        """The first best element wins; a nan is better than any number."""
-        name, dtype, origin = accumulator.name, accumulator.dtype, accumulator.origin
-        assert accumulator.index is not None
-        candidate = f"{name}_candidate"
-        self._line(depth, f"{candidate} = {self.text(accumulator.value)}", origin)
-        sign = ">" if accumulator.combine == "argmax" else "<"
-        better = f"{candidate} {sign} {name}"
-        either, both, negated = map(self.call, ("logical_or", "logical_and", "logical_not"))
-        # Before the first element the best is the identity, which an equal first element must
-        # replace.
-        index = self.text(accumulator.index)
-        if dtype in ("float32", "float64"):
-            isnan = self.call("isnan")
-            better = f"{either}({better}, {both}({isnan}({candidate}), {negated}({isnan}({name}))))"
-        self._line(depth, f"{name}_better = {better}", origin)
-        choose = self.call("select")
-        self._line(depth, f"{name}_index = {choose}({name}_better, {index}, {name}_index)", origin)
-        self._line(depth, f"{name} = {choose}({name}_better, {candidate}, {name})", origin)
+        if accumulator.dtype in ("float32", "float64"):
+            text = f"{self.call(_COMBINE[accumulator.combine])}({name}, {value})"
+        else:
+            so_far = Variable(name, accumulator.dtype)
+            combined = (so_far, accumulator.value)
+            text = self.text(Apply(accumulator.combine, combined, accumulator.dtype))
+        self._line(depth, f"{name} = {text}", accumulator.origin)
 
     # ---- expressions
 
@@ -194,6 +184,8 @@ class _Renderer:
         return self._expression(value)[0]
 
     def _expression(self, value: Expression) -> tuple[str, int]:
+        if isinstance(value, Apply):
+            return self._apply(value)
         if isinstance(value, Variable):
             return value.name, _ATOM
         if isinstance(value, Argument):
@@ -202,12 +194,10 @@ class _Renderer:
             return self._constant(value), _ATOM
         if isinstance(value, Load):
             return f"{self.buffer_names[value.buffer]}[{self.text(value.index)}]", _ATOM
-        if isinstance(value, RandomBits):
-            step = f"{self.call('context_word')}(context, 3)"
-            bits = self.call(WORD_NAMES[value.word])
-            seed, use, index = map(self.text, (value.seed, value.use, value.index))
-            return f"{bits}({seed}, {use}, {step}, {index})", _ATOM
-        return self._apply(value)
+        step = f"{self.call('context_word')}(context, 3)"
+        bits = self.call(WORD_NAMES[value.word])
+        seed, use, index = map(self.text, (value.seed, value.use, value.index))
+        return f"{bits}({seed}, {use}, {step}, {index})", _ATOM
 
     def _constant(self, value: Constant) -> str:
         if value.dtype == "bool":

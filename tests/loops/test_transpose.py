@@ -19,6 +19,7 @@ from graphc.loops.ir import (
     Local,
     Loop,
     Store,
+    Tile,
     Variable,
 )
 from graphc.loops.transpose import transpose
@@ -45,7 +46,18 @@ def tile(index: Expression, most: int = 8, dtype: str = "float32", source: int =
 def test_what_is_read_across_is_read_along_first() -> None:
     made = transpose(tile(ACROSS))
     verify(made)
-    assert made.local == (Local("float32", 64),)
+    assert made.local == (Local("float32", 256),)  # a whole square
+    (once,) = made.body
+    assert isinstance(once, Loop)
+    fill, _ = once.body
+    nothing_left = [Apply("subtract", (length, ZERO), "int64") for length in (LENGTH, WIDTH)]
+    assert fill == Tile(2, 0, ZERO, WIDTH, *nothing_left, pitch=16)
+
+
+def test_bytes_are_read_along_one_by_one() -> None:
+    """There are no squares of them in registers."""
+    made = transpose(tile(ACROSS, dtype="uint8"))
+    verify(made)
     (once,) = made.body
     assert isinstance(once, Loop)
     fill, _ = once.body
