@@ -45,7 +45,7 @@ def _later(module: str, name: str) -> Callable[..., Any]:
 
 
 _explain = _later("graphc.compiler.explain", "explain")
-_memory_report = _later("graphc.compiler.memory_report", "MemoryReport")
+_memory_report = _later("graphc.compiler.memory_report", "report")
 _profile = _later("graphc.compiler.profile", "profile")
 _source_text = _later("graphc.compiler.source_text", "source_text")
 
@@ -111,11 +111,15 @@ class Function:
 
     @property
     def memory(self) -> MemoryReport:
-        """The planned memory: a formula of the sizes, and exact bytes for the sizes last bound."""
-        report: MemoryReport = _memory_report(
-            self.lives, self.schedule, self.last_sizes, self.budget
-        )
+        """The planned memory: a formula of the sizes, and exact bytes for the sizes last bound; and
+        what is kept for the next calls."""
+        report: MemoryReport = _memory_report(self)
         return report
+
+    @property
+    def idle_slots(self) -> list[Slot]:
+        """The bound programs of which no call is under way."""
+        return [slot for free in list(self._slots.values()) for slot in free]
 
     def source(self) -> str:
         """The Python that was compiled, kernel by kernel, each part below the user's line."""

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from graphc.schedule.schedule import ScheduledStep
 
 
-@dataclass(frozen=True)
-class Phase:
+class Phase(NamedTuple):
     """A part of compilation and the seconds it took."""
 
     name: str
     seconds: float
 
 
-@dataclass
+@dataclass(eq=False)
 class CompiledKernel:
     """A kernel: its source, how long it took, and the steps that call it with their lines'
     origins."""

@@ -1,7 +1,12 @@
-"""Timing a program step by step: on real arguments, with the states put back afterwards."""
+"""Timing a program step by step: on real arguments, with the states put back afterwards.
+
+A loop that is done in parts of its batch side by side is one step. What the steps of its body take
+is found by a program that does one part after the other.
+"""
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,13 +30,19 @@ _LONGEST_SECONDS, _FEWEST = 5.0, 3
 
 @dataclass
 class Times:
-    """Seconds of whole calls, of each step in each of them, and of the steps of bodies in one."""
+    """Seconds of whole calls, of each step in each of them, and of the steps of bodies in one.
+
+    `parts` are how many parts of a batch a loop is done in, if more than one. `in_turn` are the
+    seconds of such a loop with one part after the other, as those of its steps are.
+    """
 
     calls: list[float] = field(default_factory=list)
     steps: dict[ScheduledStep, list[float]] = field(default_factory=dict)
     inner: Mapping[ScheduledStep, float] = field(default_factory=dict)
     runs: Mapping[ScheduledStep, int] = field(default_factory=dict)
     chunks: Mapping[ScheduledStep, int] = field(default_factory=dict)
+    parts: Mapping[ScheduledStep, int] = field(default_factory=dict)
+    in_turn: Mapping[ScheduledStep, float] = field(default_factory=dict)
 
 
 def measure(
@@ -75,15 +86,21 @@ class _Runs:
         updated: list[tuple[Node, np.ndarray]],
     ) -> None:
         self.arrays, self.longest_run, self.updated = arrays, longest_run, updated
-        self.instance = SteppedInstance(
-            function.schedule, function.lives, sizes, function.handles, function.machine, tolerant
-        )
-        self.slot = Slot(self.instance, arrays, function.results(sizes))
+        self.function, self.sizes, self.tolerant = function, sizes, tolerant
         self.number = function.step
+        self._bind(beside=True)
+
+    def _bind(self, beside: bool) -> None:
+        function = self.function
+        self.instance = SteppedInstance(
+            function.schedule, function.lives, self.sizes, function.handles, function.machine,
+            self.tolerant, beside,
+        )  # fmt: skip
+        self.slot = Slot(self.instance, self.arrays, function.results(self.sizes))
 
     def all(self, repeats: int) -> Times:
         """A first run that is not counted, then `repeats` of each kind."""
-        times = Times(chunks=self.instance.chunks())
+        times = Times(chunks=self.instance.chunks(), parts=self.instance.parts)
         start = time.perf_counter()
         self._run(Stop.STEPS)
         self.instance.measure_empty()
@@ -96,7 +113,24 @@ class _Runs:
                 times.steps.setdefault(step, []).append(seconds)
         self._run(Stop.ALL)
         times.inner, times.runs = self.instance.seconds, self.instance.runs
+        if times.parts:
+            self._run_in_turn(times)
         return times
+
+    def _run_in_turn(self, times: Times) -> None:
+        """What the steps inside divided loops take, with one part after the other."""
+        empty_seconds = self.instance.empty_seconds
+        self._bind(beside=False)
+        self.instance.empty_seconds = empty_seconds
+        taken: dict[ScheduledStep, list[float]] = {}
+        for _ in range(_FEWEST):
+            self._run(Stop.STEPS)
+            for step in self.instance.seconds.keys() & times.parts.keys():
+                taken.setdefault(step, []).append(self.instance.seconds[step])
+        times.in_turn = {step: statistics.median(seconds) for step, seconds in taken.items()}
+        self._run(Stop.ALL)
+        times.inner = {**self.instance.seconds, **times.inner}
+        times.runs = {**self.instance.runs, **times.runs}
 
     def _run(self, stop: Stop) -> float:
         for node, value in self.updated:

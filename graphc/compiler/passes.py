@@ -7,14 +7,16 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from operator import is_
 from typing import TYPE_CHECKING, Any
 
 from graphc import config
 from graphc.compiler.budget import check_budget
 from graphc.compiler.collection import without_collection
 from graphc.compiler.function import Function
-from graphc.compiler.kernel import CompiledKernel, Phase
-from graphc.errors import ArgumentError, CompileError, DTypeError, ShapeError
+from graphc.compiler.kernel import Phase
+from graphc.compiler.kernels import compile_kernels, render_steps
+from graphc.errors import ArgumentError, DTypeError, ShapeError
 from graphc.grad.leave_loop import leave_loops
 from graphc.ir.dim import size_names
 from graphc.ir.graph import Graph
@@ -23,12 +25,6 @@ from graphc.ir.shape import TupleType, shape_text
 from graphc.ir.site import at_user_line, inherit_sites, raise_located
 from graphc.ir.traverse import rebuild, remake, substitute, topological
 from graphc.ir.verify import verify
-from graphc.loops.defer import defer_checks
-from graphc.loops.hoist import hoist
-from graphc.loops.peel import peel
-from graphc.loops.transpose import transpose
-from graphc.loops.unroll import unroll
-from graphc.loops.verify import verify as verify_loops
 from graphc.ops.effect import effects_of
 from graphc.ops.source import const, input_op, param_op, size_op, state_op, training
 from graphc.ops.statement import restate
@@ -41,13 +37,11 @@ from graphc.schedule.expand import expand
 from graphc.schedule.kinks import test_extremes
 from graphc.schedule.memory import lives
 from graphc.schedule.regroup import regroup_windows
-from graphc.schedule.schedule import KernelCall, Routine, Schedule, ScheduledStep, parts_of
+from graphc.schedule.schedule import Schedule
 from graphc.schedule.split import split_reductions
 from graphc.schedule.tiny_products import write_out_tiny_products
 from graphc.schedule.verify import verify_schedule
-from graphc.target.machine import Machine, machine
-from graphc.target.render import Rendered, render
-from graphc.target.routine_source import routine_source
+from graphc.target.machine import machine
 
 if TYPE_CHECKING:
     from graphc.schedule.recompute import Budget
@@ -56,6 +50,8 @@ if TYPE_CHECKING:
 def fix_flags(graph: Graph) -> Graph:
     """The training flag becomes a constant: on, unless `gx.inference` has switched it off
     before."""
+    if training not in graph.nodes:
+        return graph
     return graph.with_roots(substitute(list(graph.roots), {training: const(True)}))
 
 
@@ -202,7 +198,10 @@ def with_bodies(run_pass: Callable[..., Graph], graph: Graph, *arguments: Any) -
         same = remake(node, inputs)
         if node.op.kind != "loop":
             return same
-        graphs = [with_bodies(run_pass, body, *arguments) for body in body_graphs(same)]
+        bodies = body_graphs(same)
+        graphs = [with_bodies(run_pass, body, *arguments) for body in bodies]
+        if all(map(is_, graphs, bodies)):
+            return same
         with inherit_sites(node.sites):
             return make(same.op, same.inputs, **{**same.attrs, **with_graphs(same, graphs)})
 
@@ -274,43 +273,6 @@ def _sizes_in(node: Node) -> Iterator[str]:
         yield from size_names(dim)
     if node.op is size_op:
         yield from size_names(node.attrs["dim"])
-
-
-def render_steps(plan: Schedule) -> dict[ScheduledStep, Rendered]:
-    """The source of each step that is a kernel."""
-    found: dict[ScheduledStep, Rendered] = {}
-    for part in parts_of(plan):
-        found |= render_steps(part.schedule)
-    for step in plan.steps:
-        if isinstance(step, KernelCall):
-            kernel = unroll(peel(defer_checks(hoist(transpose(step.lowered.kernel)))))
-            if config.verify_enabled():
-                verify_loops(kernel)
-            found[step] = render(kernel)
-        elif isinstance(step, Routine):
-            source = routine_source(step.name, step.operands[0].buffer.dtype.name)
-            found[step] = Rendered(source, (-1,) * len(source.splitlines()))
-    return found
-
-
-def compile_kernels(
-    rendered: Mapping[ScheduledStep, Rendered], runner: Machine
-) -> tuple[dict[ScheduledStep, int], tuple[CompiledKernel, ...]]:
-    """Handles of the kernels; steps with the same source share one."""
-    handles: dict[ScheduledStep, int] = {}
-    kernels: dict[str, CompiledKernel] = {}
-    ready = runner.kernels(dict.fromkeys(source.source for source in rendered.values()))
-    for step, source in rendered.items():
-        try:
-            handle, seconds, cached = ready.get(source.source) or runner.kernel(source.source)
-        except CompileError as error:
-            names = ", ".join(node.op.name for node in step.nodes)
-            raise_located(CompileError(f"the kernel of {names}: {error}"), step.nodes[0].sites)
-        handles[step] = handle
-        if source.source not in kernels:
-            kernels[source.source] = CompiledKernel(len(kernels), source.source, seconds, cached)
-        kernels[source.source].steps.append((step, source.origins))
-    return handles, tuple(kernels.values())
 
 
 def _report(timer: _Timer, function: Function) -> None:

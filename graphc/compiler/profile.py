@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,6 +41,9 @@ class StepProfile:
     allow, and `limited_by` what takes it: "memory", "cache" or "arithmetic"; they are None where
     nothing is counted. `threads` may work on the step at once. `steps` are those of the bodies of a
     loop or branch.
+
+    A loop may do several `parts` of its batch side by side. Its steps have the shares of its time
+    that they have where one part comes after the other.
     """
 
     number: str
@@ -56,6 +59,7 @@ class StepProfile:
     limit_seconds: float | None
     limited_by: str | None
     steps: tuple[StepProfile, ...] = ()
+    parts: int = 1
 
     @property
     def operations_per_second(self) -> float:
@@ -137,6 +141,8 @@ def _rows(steps: Sequence[StepProfile], order: str) -> Iterator[str]:
         )
         runs = f"{step.runs:,} times: " if "." in step.number else ""
         yield shortened(f"     {runs}{step.description}")
+        if step.parts > 1:
+            yield "     its steps by their shares of a run of one part after the other"
         for site in step.sites[:_LINES_SHOWN]:
             yield shortened(f"     {line_text(site)}")
         if len(step.sites) > _LINES_SHOWN:
@@ -185,6 +191,7 @@ class _Records:
         self.again = function.budget.again if function.budget is not None else frozenset()
         # What is left of the cost of returning to Python inside the loop at hand, each time.
         self.excess = 0.0
+        self.copies = 1  # of the loop at hand: parts of its batch, one after the other
 
     def of(self, schedule: Schedule, prefix: str) -> tuple[StepProfile, ...]:
         """A record for each step of a schedule; the numbers of those in bodies have points."""
@@ -193,29 +200,41 @@ class _Records:
         )
 
     def _record(self, step: ScheduledStep, number: str) -> StepProfile:
-        runs = self.times.runs.get(step, 0)
+        parts = self.times.parts.get(step, 1)
+        runs = self.times.runs.get(step, 0) // self.copies
         if step in self.times.steps and isinstance(step, Control):
             self.excess = self._excess(step)
-        bodies = step.parts if isinstance(step, Control) else ()
-        inner = [self.of(part.schedule, f"{number}.{at}.") for at, part in enumerate(bodies)]
-        if len(inner) == 1:
-            inner = [self.of(bodies[0].schedule, f"{number}.")]
-        steps = tuple(record for records in inner for record in records)
+        steps = self._steps(step, number, parts)
         known = cost(step, self.sizes)
         limit, by = self._limit(known)
         if limit is not None and runs:
             limit *= runs
         if steps:
             limit, by = _of_bodies(steps)
-        seconds, best = self._seconds(step, runs, steps)
+        seconds, best = self._seconds(step, runs, () if parts > 1 else steps)
+        threads = max([self._threads(step), *(record.threads for record in steps)])
+        if parts > 1:
+            steps = _scaled(steps, seconds, threads)
         kernel = self.number.get(id(step))
         again = " (again)" if step in self.again else ""
+        in_parts = f", {parts} parts at once" if parts > 1 else ""
         return StepProfile(
-            number, describe(step, kernel) + again, kernel, _sites(step), seconds, best,
+            number, describe(step, kernel) + again + in_parts, kernel, _sites(step), seconds, best,
             seconds / self.total if self.total > 0 else 0.0, runs,
-            sum((record.cost for record in steps), known * runs), self._threads(step, steps),
-            limit, by, steps,
+            sum((record.cost for record in steps), known * runs), threads,
+            limit, by, steps, parts,
         )  # fmt: skip
+
+    def _steps(self, step: ScheduledStep, number: str, copies: int) -> tuple[StepProfile, ...]:
+        """Those of the bodies of a loop or branch."""
+        bodies = step.parts if isinstance(step, Control) else ()
+        before, self.copies = self.copies, self.copies * copies
+        inner = [
+            self.of(part.schedule, f"{number}.{at}." if len(bodies) > 1 else f"{number}.")
+            for at, part in enumerate(bodies)
+        ]
+        self.copies = before
+        return tuple(record for records in inner for record in records)
 
     def _seconds(
         self, step: ScheduledStep, runs: int, steps: tuple[StepProfile, ...]
@@ -224,17 +243,28 @@ class _Records:
         found = self.times.steps.get(step)
         if found:
             return statistics.median(found), min(found)
-        own = max(self.times.inner.get(step, 0.0) - self.excess * runs, 0.0)
+        returns = self.excess * runs * self.copies
+        own = max(self.times.inner.get(step, 0.0) - returns, 0.0)
         seconds = own + sum(record.seconds for record in steps)
         return seconds, seconds
 
     def _excess(self, step: Control) -> float:
         """How much longer a loop takes that returns after each step of its bodies, for a return."""
-        inside = list(_inside(step))
+        inside = list(self._inside(step))
         runs = sum(self.times.runs.get(one, 0) for one in inside)
         longer = sum(self.times.inner.get(one, 0.0) for one in inside)
-        longer -= statistics.median(self.times.steps[step])
+        whole = self.times.in_turn.get(step)
+        longer -= statistics.median(self.times.steps[step]) if whole is None else whole
         return max(longer, 0.0) / runs if runs else 0.0
+
+    def _inside(self, step: Control) -> Iterator[ScheduledStep]:
+        """The steps of the bodies of a loop or branch, and of those inside them; a loop inside that
+        is done in parts side by side is one step."""
+        for part in step.parts:
+            for one in part.schedule.steps:
+                yield one
+                if isinstance(one, Control) and one not in self.times.parts:
+                    yield from self._inside(one)
 
     def _limit(self, known: Cost) -> tuple[float | None, str | None]:
         if self.limits is None or not known.operations + known.moved_bytes:
@@ -243,19 +273,27 @@ class _Records:
             known.read_bytes, known.written_bytes, known.operations, known.double_operations
         )
 
-    def _threads(self, step: ScheduledStep, steps: tuple[StepProfile, ...]) -> int:
+    def _threads(self, step: ScheduledStep) -> int:
         available = self.limits.threads if self.limits is not None else 1
-        own = min(self.times.chunks.get(step, 1), available)
-        return max([own, *(record.threads for record in steps)])
+        return min(self.times.chunks.get(step, 1), available)
 
 
-def _inside(step: Control) -> Iterator[ScheduledStep]:
-    """The steps of the bodies of a loop or branch, and of those inside them."""
-    for part in step.parts:
-        for one in part.schedule.steps:
-            yield one
-            if isinstance(one, Control):
-                yield from _inside(one)
+def _scaled(
+    steps: tuple[StepProfile, ...], seconds: float, threads: int
+) -> tuple[StepProfile, ...]:
+    """The steps of a loop, to add up to its time on so many threads."""
+    total = sum(step.seconds for step in steps)
+    factor = seconds / total if total > 0 else 0.0
+    return tuple(
+        replace(
+            step,
+            seconds=step.seconds * factor,
+            best_seconds=step.best_seconds * factor,
+            share=step.share * factor,
+            threads=threads,
+        )
+        for step in steps
+    )
 
 
 def _of_bodies(steps: tuple[StepProfile, ...]) -> tuple[float | None, str | None]:

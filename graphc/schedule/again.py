@@ -8,9 +8,10 @@ memory of its own. So every number stays what it was, random draws too, which ar
 from __future__ import annotations
 
 from collections.abc import Collection
+from copy import copy
 from dataclasses import dataclass
 
-from graphc.schedule.buffer import ARENA, Buffer
+from graphc.schedule.buffer import ARENA, Buffer, Workspace
 from graphc.schedule.schedule import Copy, ScheduledStep
 from graphc.schedule.timeline import Timeline, Value, with_buffers
 
@@ -154,4 +155,4 @@ class _Writer:
 
 
 def _fresh(like: Buffer) -> Buffer:
-    return Buffer(like.dtype, like.elements, ARENA)
+    return copy(like) if isinstance(like, Workspace) else Buffer(like.dtype, like.elements, ARENA)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 from graphc.ir.dim import Dim, floor_divide, is_nonnegative, product
-from graphc.ir.dtype import DType
+from graphc.ir.dtype import DType, uint8
 from graphc.ir.node import Node
 from graphc.ir.op import Op
 from graphc.ir.shape import Shape
@@ -31,8 +32,7 @@ class Buffer:
     position: int = 0
 
 
-@dataclass(frozen=True)
-class Life:
+class Life(NamedTuple):
     """A temporary buffer and the steps from its first use to its last, inclusive."""
 
     buffer: Buffer
@@ -40,15 +40,18 @@ class Life:
     last: int
 
 
-@dataclass(eq=False)
 class Workspace(Buffer):
-    """Room for the temporaries of bodies that never run at the same time."""
+    """Room that one step uses for itself: how much, a function of the sizes tells."""
 
-    bodies: tuple[tuple[Life, ...], ...] = ()
+    def __init__(self) -> None:
+        super().__init__(uint8, 0, ARENA)
+
+    def bytes(self, sizes: Mapping[str, int]) -> int:
+        """What it takes for given sizes; it may be nothing."""
+        raise NotImplementedError
 
 
-@dataclass(frozen=True)
-class View:
+class View(NamedTuple):
     """An array inside a buffer: element (i, j, ...) lies at offset + i * strides[0] + j *
     strides[1] + ...
 

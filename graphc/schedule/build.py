@@ -45,6 +45,7 @@ from graphc.schedule.one_kernel import as_one_kernel
 from graphc.schedule.order import Ordering
 from graphc.schedule.own_kernel import OWN_KERNELS
 from graphc.schedule.padding import join_padding
+from graphc.schedule.product_tiles import parts_workspace
 from graphc.schedule.reuse import reuse_memory
 from graphc.schedule.scatter import base_buffer
 from graphc.schedule.schedule import (
@@ -72,7 +73,7 @@ def schedule(graph: Graph, most: int = MAXIMUM_KERNEL) -> Schedule:
     compared = compared_floats(graph)
     earlier: Anchors | None = None
     for _ in range(_ROUNDS):
-        anchors = find_anchors(graph, extra)
+        anchors = find_anchors(graph, extra, earlier)
         if earlier is not None:
             anchors.keep_demands(earlier)
         earlier = anchors
@@ -283,7 +284,9 @@ class Builder:
     def _product(self, node: Node) -> Product:
         a, b = self._required(node.inputs[0]), self._required(node.inputs[1])
         scale = node.inputs[2] if node.op is product_op else None
-        return Product(a, b, self._required(node), scale, len(node.inputs) == 4, (node,))
+        c = self._required(node)
+        scratch = parts_workspace(a, c)
+        return Product(a, b, c, scale, len(node.inputs) == 4, (node,), scratch)
 
     def _control(self, node: Node) -> ScheduledStep:
         operands = tuple(self._required(source) for source in node.inputs)

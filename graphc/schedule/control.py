@@ -7,19 +7,18 @@ the program around it: at one place, or one row further at every step.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from graphc.ir.body import Body
-from graphc.ir.dim import product
-from graphc.ir.dtype import uint8
+from graphc.ir.dim import Dim, product
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.shape import TupleType
 from graphc.ops.branch import cond_op
 from graphc.ops.loop import Scan, scan_op
 from graphc.schedule.buffer import ARENA, CARRIED, Buffer, View, Workspace, whole
-from graphc.schedule.by_rows import batch_size
-from graphc.schedule.memory import lives
+from graphc.schedule.by_rows import batch_size, row_ranges
+from graphc.schedule.memory import lives, plan
 from graphc.schedule.schedule import Control, Part, Port, Schedule
 
 
@@ -60,6 +59,24 @@ def with_graphs(node: Node, graphs: Sequence[Graph]) -> dict[str, Body]:
     return {"body": Body(node.attrs["body"].placeholders, (*condition.outputs, *new))}
 
 
+class BodyWorkspace(Workspace):
+    """Room for the temporaries of bodies that never run at the same time; or of one body for all
+    parts of a batch, which do."""
+
+    def __init__(self, parts: tuple[Part, ...], length: Dim | None, batch: str | None) -> None:
+        super().__init__()
+        self.parts, self.length, self.batch = parts, length, batch
+
+    def bytes(self, sizes: Mapping[str, int]) -> int:
+        """What a body takes, or the parts of a batch take together."""
+        if self.batch is None or self.length is None:
+            return max((plan(part.lives, sizes).peak_bytes for part in self.parts), default=0)
+        (part,) = self.parts
+        ranges = row_ranges(part, self.length, self.batch, sizes)
+        inside = [{**sizes, self.batch: len(rows)} for rows in ranges]
+        return sum(plan(part.lives, each).peak_bytes for each in inside)
+
+
 def control_step(
     node: Node,
     operands: tuple[View, ...],
@@ -74,13 +91,11 @@ def control_step(
     made = _Connection(node, operands, whole_results, graphs, schedules)
     kind = "scan" if node.op is scan_op else "cond" if node.op is cond_op else "while"
     parts = made.parts(kind)
-    scratch: tuple[Buffer, ...] = (
-        Workspace(uint8, 0, ARENA, bodies=tuple(p.lives for p in parts)),
-    )
-    if made.flag is not None and kind == "while":
-        scratch = (*scratch, made.flag.buffer)
     length = node.attrs["length"] if kind == "scan" else node.attrs.get("max_steps")
     batch = batch_size(parts[0].schedule) if kind == "scan" else None
+    scratch: tuple[Buffer, ...] = (BodyWorkspace(parts, length, batch),)
+    if made.flag is not None and kind == "while":
+        scratch = (*scratch, made.flag.buffer)
     return Control(
         kind, parts, length, made.flag, tuple(made.initial), results, scratch, operands, (node,),
         batch,

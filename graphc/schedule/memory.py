@@ -8,7 +8,7 @@ for its whole life.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from graphc.ir.dim import Dim
 from graphc.ir.dim import evaluate as evaluate_dim
@@ -18,8 +18,7 @@ from graphc.schedule.schedule import Schedule, ScheduledStep
 ALIGNMENT = 64
 
 
-@dataclass(frozen=True)
-class MemoryPlan:
+class MemoryPlan(NamedTuple):
     """Offsets of temporaries in the arena, and the bytes it takes."""
 
     offsets: Mapping[Buffer, int]
@@ -51,6 +50,9 @@ def plan(schedule_lives: tuple[Life, ...], sizes: Mapping[str, int]) -> MemoryPl
     offsets: dict[Buffer, int] = {}
     order = sorted(schedule_lives, key=lambda life: (-need[life.buffer], life.first))
     for life in order:
+        if not need[life.buffer]:
+            offsets[life.buffer] = 0
+            continue
         offset = 0
         for start, end, other in placed:
             if other.first <= life.last and life.first <= other.last:
@@ -65,16 +67,21 @@ def plan(schedule_lives: tuple[Life, ...], sizes: Mapping[str, int]) -> MemoryPl
 
 
 def bytes_of(buffer: Buffer, sizes: Mapping[str, int]) -> int:
-    """The bytes of a buffer, rounded up so that the next one is aligned; never 0."""
+    """The bytes of a buffer, rounded up so that the next one is aligned; 0 for a workspace only,
+    which a step may have no need of."""
     if isinstance(buffer, Workspace):
-        exact = max((plan(body, sizes).peak_bytes for body in buffer.bodies), default=0)
-    else:
-        exact = evaluate_dim(buffer.elements, sizes) * buffer.dtype.itemsize
-    return max(-(-exact // ALIGNMENT), 1) * ALIGNMENT
+        return aligned_size(buffer.bytes(sizes))
+    return aligned_size(max(evaluate_dim(buffer.elements, sizes) * buffer.dtype.itemsize, 1))
+
+
+def aligned_size(size: int) -> int:
+    """So many bytes or some more: a multiple of ALIGNMENT."""
+    return -(-size // ALIGNMENT) * ALIGNMENT
 
 
 def live_bytes(schedule_lives: tuple[Life, ...], step: int) -> Dim:
-    """The bytes alive during one step, as a formula of the sizes (without alignment)."""
+    """The bytes alive during one step, as a formula of the sizes, without alignment and without
+    workspaces."""
     total: Dim = 0
     for life in schedule_lives:
         if life.first <= step <= life.last:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from graphc.ir.dim import Dim
 from graphc.ir.graph import Graph
@@ -13,7 +14,7 @@ from graphc.schedule.buffer import Buffer, Life, View
 from graphc.schedule.lower import Lowered
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class KernelCall:
     """A fused kernel and the nodes that it computes into memory."""
 
@@ -23,7 +24,7 @@ class KernelCall:
     writes: frozenset[Buffer]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Product:
     """C = scale * A @ B, or C + scale * A @ B where `accumulate` is set."""
 
@@ -33,6 +34,7 @@ class Product:
     scale: Node | None
     accumulate: bool
     nodes: tuple[Node, ...]
+    scratch: tuple[Buffer, ...] = ()
 
     @property
     def reads(self) -> frozenset[Buffer]:
@@ -44,10 +46,10 @@ class Product:
     @property
     def writes(self) -> frozenset[Buffer]:
         """The buffers it writes."""
-        return frozenset((self.c.buffer,))
+        return frozenset((self.c.buffer, *self.scratch))
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Routine:
     """A kernel written by hand, on contiguous arrays: see `RoutineOp`."""
 
@@ -73,7 +75,7 @@ class Routine:
         return frozenset((*self.results, *self.scratch))
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Copy:
     """One whole buffer copied to another of the same size."""
 
@@ -92,8 +94,7 @@ class Copy:
         return frozenset((self.target,))
 
 
-@dataclass(frozen=True)
-class Port:
+class Port(NamedTuple):
     """Where a buffer of a body lies outside: at element `start` + step * `stride` of a view."""
 
     inside: Buffer
@@ -102,8 +103,7 @@ class Port:
     stride: Dim = 0
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """One body: its schedule, the lives of its temporaries, and its ports."""
 
     schedule: Schedule
@@ -111,7 +111,7 @@ class Part:
     ports: tuple[Port, ...]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Control:
     """Bodies that run some number of times.
 
@@ -149,7 +149,7 @@ class Control:
 ScheduledStep = KernelCall | Product | Routine | Control | Copy
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Schedule:
     """What a program does, for any sizes: steps in order. The buffers of inputs, states and outputs
     have their homes."""
@@ -174,7 +174,7 @@ def _in_order(step: ScheduledStep) -> list[Buffer]:
     if isinstance(step, KernelCall):
         return list(step.lowered.buffers)
     if isinstance(step, Product):
-        return [step.a.buffer, step.b.buffer, step.c.buffer]
+        return [step.a.buffer, step.b.buffer, step.c.buffer, *step.scratch]
     if isinstance(step, Routine | Control):
         return [*(view.buffer for view in step.operands), *step.results, *step.scratch]
     return [step.source, step.target]

@@ -111,7 +111,7 @@ def _in_order(step: ScheduledStep) -> list[Buffer]:
     if isinstance(step, KernelCall):
         found: Sequence[Buffer] = step.lowered.buffers
     elif isinstance(step, Product):
-        found = [step.a.buffer, step.b.buffer, step.c.buffer]
+        found = [step.a.buffer, step.b.buffer, step.c.buffer, *step.scratch]
     elif isinstance(step, Copy):
         found = [step.source, step.target]
     else:
@@ -135,14 +135,15 @@ def with_buffers(step: ScheduledStep, moved: Mapping[Buffer, Buffer]) -> Schedul
         return moved.get(buffer, buffer)
 
     def view(old: View) -> View:
-        return replace(old, buffer=place(old.buffer))
+        return old._replace(buffer=place(old.buffer))
 
     if isinstance(step, KernelCall):
         lowered = replace(step.lowered, buffers=tuple(map(place, step.lowered.buffers)))
         reads, writes = (frozenset(map(place, b)) for b in (step.reads, step.writes))
         return replace(step, lowered=lowered, reads=reads, writes=writes)
     if isinstance(step, Product):
-        return replace(step, a=view(step.a), b=view(step.b), c=view(step.c))
+        scratch = tuple(map(place, step.scratch))
+        return replace(step, a=view(step.a), b=view(step.b), c=view(step.c), scratch=scratch)
     if isinstance(step, Copy):
         return replace(step, source=place(step.source), target=place(step.target))
     operands = tuple(map(view, step.operands))
@@ -158,8 +159,8 @@ def with_buffers(step: ScheduledStep, moved: Mapping[Buffer, Buffer]) -> Schedul
 
 
 def _moved_part(part: Part, view: Callable[[View], View]) -> Part:
-    ports = tuple(replace(port, outside=view(port.outside)) for port in part.ports)
-    return replace(part, ports=ports)
+    ports = tuple(port._replace(outside=view(port.outside)) for port in part.ports)
+    return part._replace(ports=ports)
 
 
 # ---- orders

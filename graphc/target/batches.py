@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from graphc.record import record
 
 
 class Row(NamedTuple):
@@ -26,7 +27,7 @@ class Row(NamedTuple):
         return self.elements * self.dtype.itemsize
 
 
-@dataclass(frozen=True)
+@record
 class Batches:
     """How each epoch takes `count` examples: `batch` at once, in their order or shuffled."""
 
@@ -50,8 +51,7 @@ class Batches:
         return self.full + (self.rest > 0)
 
 
-@dataclass(frozen=True)
-class LoopRun:
+class LoopRun(NamedTuple):
     """What one run of a bound loop is given; `outputs` have a row for each step.
 
     `first_step` is the number of its first step, which is what random draws see.

@@ -16,31 +16,15 @@ from __future__ import annotations
 import numpy as np
 
 from graphc.ir.dim import Dim, evaluate, product, size_names
-from graphc.loops.work import work as work_of
 from graphc.schedule.buffer import INPUT, OUTPUT, Buffer, View
-from graphc.schedule.schedule import (
-    Control,
-    KernelCall,
-    Part,
-    Port,
-    Product,
-    Schedule,
-    ScheduledStep,
-    parts_of,
-)
-from graphc.target.chunks import PARALLEL_WORK
+from graphc.schedule.by_rows import MOST_PARTS, row_ranges
+from graphc.schedule.schedule import Control, Part, Port, Product, Schedule, parts_of
 from graphc.target.instructions import COLUMNS, FRAME_WORDS, Opcode
-from graphc.target.program import Binder, Segment, argument_cells
-from graphc.target.storage import Cells, Registers, aligned
+from graphc.target.program import Binder, Segment, Stops, argument_cells
+from graphc.target.storage import Cells, Registers
 
 # Rows of a control step besides those of its bodies, its copies and what moves.
 _FIXED_ROWS = 12
-# A batch is divided into so many parts at most, of so many rows at least: a block of a small
-# product, see `small_product`.
-_MOST_BRANCHES = 4
-_LEAST_ROWS = 8
-# What every part reads again at each step, such as weights, fits a cache of one processor.
-_SHARED_BYTES = 1 << 20
 
 
 def row_count(schedule: Schedule) -> int:
@@ -81,7 +65,7 @@ def control_patches(step: Control) -> int:
         for port in part.ports:
             if port.outside.buffer.home in (INPUT, OUTPUT):
                 total += 1 + _uses(part.schedule, port.inside)
-    return total if step.batch is None else total * _MOST_BRANCHES
+    return total if step.batch is None else total * MOST_PARTS
 
 
 def register_count(schedule: Schedule) -> int:
@@ -131,7 +115,7 @@ class PartBinder(ProgramBinder):
         self.cells, self.table = around.cells, around.table
         self.registers = around.registers
         self.arena = around.arena + around.plan.offsets[workspace]
-        self.segment = Segment(holds=around.segment.holds)
+        self.segment = Segment(holds=around.segment.holds, tables=around.segment.tables)
         self.ports = {port.inside: port for port in part.ports}
         self.bases: dict[Buffer, int] = {}
         self.moving: list[tuple[int, ...]] = []  # SET rows, for each step
@@ -169,36 +153,47 @@ class PartBinder(ProgramBinder):
 
 
 class RowsBinder(PartBinder):
-    """Binds a body for some rows of its batch, as a table of its own: the whole loop over them.
+    """Binds a body for some rows of its batch: the whole loop over them, in the table around it or
+    in one of its own.
 
     Inside it the batch is as long as these rows; what lies outside begins at the first of them.
     """
 
-    def __init__(self, around: ProgramBinder, step: Control, first: int, rows: int) -> None:
+    def __init__(self, around: ProgramBinder, step: Control, rows: range, arena: int) -> None:
         assert step.batch is not None
-        assert step.length is not None
         (part,) = step.parts
-        sizes = {**around.sizes, step.batch: rows}
+        sizes = {**around.sizes, step.batch: len(rows)}
         ProgramBinder.__init__(self, part.schedule, part.lives, sizes, around.handles, around.codes)
-        self.around, self.first, self.batch = around, first, step.batch
-        self.memory = aligned(max(self.plan.peak_bytes, 1))
-        self.arena = int(self.memory.ctypes.data)
+        self.around, self.first, self.batch = around, rows.start, step.batch
+        self.part, self.arena = part, arena
+        self.segment = Segment(holds=around.segment.holds, tables=around.segment.tables)
+        self.ports = {port.inside: port for port in part.ports}
+        self.bases, self.moving = {}, []
+
+    def bind_here(self, length: int, stops: Stops) -> None:
+        """As the next rows of the table around it, which may return to Python."""
+        self.stops = stops.inside()
+        self.cells, self.table = self.around.cells, self.around.table
+        self.registers, self.row = self.around.registers, self.around.row
+        self._bind_loop(length)
+        self.around.row = self.row
+
+    def bind_apart(self, length: int) -> list[int]:
+        """As a table of its own; the words of a frame for it, those 0 that a run writes."""
+        part = self.part
         self.cells = Cells(argument_cells(part.schedule))
         count = _FIXED_ROWS + row_count(part.schedule) + len(part.ports) + _moving_cells(part)
-        self.table = np.zeros((count, COLUMNS), np.int64)
+        self.table, self.row = np.zeros((count, COLUMNS), np.int64), 0
         self.registers = Registers(np.zeros(2 + len(part.ports), np.int64), 0)
-        self.segment = Segment(holds=around.segment.holds)
-        self.ports = {port.inside: port for port in part.ports}
-        self.bases, self.moving, self.row = {}, [], 0
-        self.step = self.registers.take()
-        self.segment.holds.extend([self.memory, self.cells, self.table, self.registers])
-        _walk(self, self, around.value(step.length))
+        self.segment.tables.extend([self.cells.array, self.table, self.registers.array])
+        self._bind_loop(length)
         self.emit(Opcode.HALT)
-
-    def frame(self) -> list[int]:
-        """The words of a frame for this table; those left 0 are written when it runs."""
         addresses = (self.table.ctypes.data, self.row, self.registers.array.ctypes.data)
         return [*map(int, addresses), *[0] * (FRAME_WORDS - len(addresses))]
+
+    def _bind_loop(self, length: int) -> None:
+        self.step = self.registers.take()
+        _walk(self, self, length)
 
     def prepare(self) -> None:
         """Put the first address of everything that moves into a register."""
@@ -234,11 +229,12 @@ class RowsBinder(PartBinder):
 
 def _scan(around: ProgramBinder, step: Control) -> None:
     assert step.length is not None
-    parts = branch_count(around, step)
-    if parts > 1:
-        _fork(around, step, parts)
-        return
     (part,) = step.parts
+    if step.batch is not None:
+        ranges = row_ranges(part, step.length, step.batch, around.sizes)
+        if len(ranges) > 1:
+            _divided(around, step, ranges)
+            return
     counter = around.registers.take()
     binder = PartBinder(around, part, step.scratch[0], counter)
     _walk(around, binder, around.value(step.length))
@@ -262,51 +258,25 @@ def _walk(emitter: ProgramBinder, binder: PartBinder, length: int) -> None:
     emitter.table[to_end, 1] = emitter.row
 
 
-def _fork(around: ProgramBinder, step: Control, parts: int) -> None:
-    """One row that runs a table for each part of the batch."""
-    assert step.batch is not None
-    count = around.sizes[step.batch]
-    each = -(-count // parts)
-    frames = np.array(
-        [
-            RowsBinder(around, step, first, min(each, count - first)).frame()
-            for first in range(0, count, each)
-        ],
-        np.int64,
-    )
-    around.segment.holds.append(frames)
-    around.emit(Opcode.FORK, int(frames.ctypes.data), len(frames))
-
-
-def branch_count(around: ProgramBinder, step: Control) -> int:
-    """The parts of its batch that a scan is done in: by its sizes alone.
-
-    Not where the parts are too few rows for a product, where there is little to do, and where what
-    all parts read at every step does not stay in a cache.
-    """
-    if step.batch is None or step.length is None or around.stops is not None:
-        return 1
-    (part,) = step.parts
-    shared = sum(
-        around.value(port.inside.elements) * port.inside.dtype.itemsize
-        for port in part.ports
-        if port.stride == 0 and step.batch not in size_names(port.inside.elements)
-    )
-    parts = min(_MOST_BRANCHES, around.sizes[step.batch] // _LEAST_ROWS)
-    if parts < 2 or shared > _SHARED_BYTES:
-        return 1
-    work = around.value(step.length) * sum(_work(around, inner) for inner in part.schedule.steps)
-    return parts if work >= 2 * PARALLEL_WORK else 1
-
-
-def _work(around: ProgramBinder, step: ScheduledStep) -> int:
-    if isinstance(step, KernelCall):
-        lowered = step.lowered
-        visits = around.value(lowered.extent) * max(around.value(lowered.row_work), 1)
-        return visits * work_of(lowered.kernel.body)
-    if isinstance(step, Product):
-        return around.value(product(step.c.shape) * step.a.shape[-1])
-    return 0
+def _divided(around: ProgramBinder, step: Control, ranges: list[range]) -> None:
+    """One row that runs a table for each part of the batch; or rows for one part after the other,
+    where the time of their steps is to be taken."""
+    assert step.length is not None
+    length, arena = around.value(step.length), around.arena + around.plan.offsets[step.scratch[0]]
+    frames = []
+    for rows in ranges:
+        binder = RowsBinder(around, step, rows, arena)
+        arena += binder.plan.peak_bytes
+        if around.stops is None or around.stops.beside:
+            frames.append(binder.bind_apart(length))
+        else:
+            binder.bind_here(length, around.stops)
+    if around.stops is not None:
+        around.stops.parts[step] = len(ranges)
+    if frames:
+        held = np.array(frames, np.int64)
+        around.segment.tables.append(held)
+        around.emit(Opcode.FORK, int(held.ctypes.data), len(frames))
 
 
 def _flag_row(around: ProgramBinder, step: Control) -> int:

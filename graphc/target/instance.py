@@ -8,6 +8,7 @@ import numpy as np
 
 from graphc.errors import ExecutionError
 from graphc.schedule.buffer import INPUT, OUTPUT, Buffer, Life
+from graphc.schedule.by_rows import MOST_PARTS
 from graphc.schedule.memory import ALIGNMENT
 from graphc.schedule.schedule import (
     Control,
@@ -59,7 +60,8 @@ def patch_count(schedule: Schedule) -> int:
 class Instance:
     """A program bound to sizes for single calls: write addresses into `registers`, then `run()`.
 
-    Where it is `stepped`, it can return to Python after each step (see `target.stepped`).
+    Where it is `stepped`, it can return to Python after each step (see `target.stepped`), in parts
+    of a batch too if they do not run `beside` each other.
     """
 
     def __init__(
@@ -70,18 +72,20 @@ class Instance:
         handles: Handles,
         machine: Machine,
         stepped: bool = False,
+        beside: bool = True,
     ) -> None:
         self.codes: dict[int, Failed] = {}
         ports = len(schedule.inputs) + len(schedule.outputs)
-        used = ports + register_count(schedule) + 1
-        self.stops = Stops(used, used + 1, used) if stepped else None
+        here = 1 if beside else MOST_PARTS  # bodies stand in the table so many times
+        used = ports + here * register_count(schedule) + 1
+        self.stops = Stops(used, used + 1, used, beside) if stepped else None
         binder = ProgramBinder(schedule, lives, sizes, handles, self.codes, self.stops)
         self.plan = binder.plan
         self.arena = aligned(max(binder.plan.peak_bytes, ALIGNMENT))
-        self.cells = Cells(argument_cells(schedule))
-        rows = row_count(schedule) + 2 + patch_count(schedule)
+        self.cells = Cells(here * argument_cells(schedule))
+        rows = here * row_count(schedule) + 2 + patch_count(schedule)
         if stepped:
-            rows += step_count(schedule) + 1
+            rows += here * step_count(schedule) + 1
         self.table = np.zeros((rows, COLUMNS), np.int64)
         self.registers = np.zeros(used + 2 * stepped, np.int64)
         self.context = np.zeros(CONTEXT_WORDS, np.int64)
@@ -97,6 +101,12 @@ class Instance:
         self._start = count + 1
         # Python reads and writes a memoryview faster than an array's elements.
         self._words = memoryview(self.context)  # type: ignore[arg-type]
+
+    @property
+    def table_bytes(self) -> int:
+        """What its instructions take, with their arguments and registers."""
+        own = (self.table, self.cells.array, self.registers, *self.segment.tables)
+        return sum(array.nbytes for array in own)
 
     def run(self, step: int) -> None:
         """Run once; `step` is what random draws see. Raises what the run reports."""

@@ -22,8 +22,8 @@ import numpy as np
 
 from graphc import config
 from graphc.files import replace_text
-from graphc.target import cpu, driver, engine
-from graphc.target.blas import gemm_tiles
+from graphc.schedule.product_tiles import gemm_tiles
+from graphc.target import cpu, driver, processor
 from graphc.target.cache import content_key, release
 from graphc.target.chunks import chunk
 from graphc.target.instructions import COLUMNS, CONTEXT_WORDS, Gemm, Opcode, float_bits
@@ -182,7 +182,7 @@ def _keep(path: Path, known: MachineLimits) -> None:
 
 def _key(threads: int) -> str:
     versions = [release("numba", "_version.py"), release("scipy", "version.py")]
-    return content_key(_FORMAT, engine.description(), *versions, str(threads))
+    return content_key(_FORMAT, processor.description(), *versions, str(threads))
 
 
 def _read(path: Path) -> MachineLimits | None:

@@ -71,6 +71,7 @@ class LoopProgram:
         self.batches = batches
         self.codes: dict[int, Failed] = {}
         self._held: list[np.ndarray] = []
+        self._tables: list[np.ndarray] = []
         self._schedule, self._machine = schedule, machine
         self._rows, self._outputs, self._printed = rows, outputs, printed
         parts = (
@@ -90,7 +91,18 @@ class LoopProgram:
     @property
     def bytes(self) -> int:
         """The memory that it keeps from run to run, less what is small."""
-        return self.arena.size + sum(staging.size for staging in self._staging)
+        return self.arena.nbytes + self.staging_bytes
+
+    @property
+    def staging_bytes(self) -> int:
+        """What the rows take that a step is given."""
+        return sum(staging.nbytes for staging in self._staging)
+
+    @property
+    def table_bytes(self) -> int:
+        """What its instructions take, with their arguments and registers."""
+        own = (self.table, self.cells.array, self.registers, *self._tables)
+        return sum(array.nbytes for array in own)
 
     # ---- layout
 
@@ -204,6 +216,7 @@ class LoopProgram:
         arena = int(self.arena.ctypes.data)
         segment = part.binder.bind(arena, self.table, body, self.cells, self._free)
         self._held.extend(segment.holds)
+        self._tables.extend(segment.tables)
         after = write_patches(self.table, self._next, segment)
         if after < body:
             self.table[after, :2] = Opcode.JUMP, body

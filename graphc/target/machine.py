@@ -1,17 +1,16 @@
-"""Machines: what runs a table. The native one calls compiled kernels, the Python one the same
-source uncompiled."""
+"""Machines: what runs a table. The native one calls compiled kernels; the one of `python_machine`
+runs the same source uncompiled."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable
+from importlib import import_module
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from graphc.errors import ArgumentError, CompileError, TargetError
-from graphc.target import cpu, driver, loader, python_driver
-from graphc.target.primitives import PRIMITIVES
+from graphc.errors import ArgumentError, TargetError
+from graphc.target import cpu, driver
 
 Words = np.ndarray
 Run = Callable[[int], int]
@@ -77,61 +76,14 @@ class NativeMachine:
         return driver.prepare(table, registers, context, self.parallel)
 
 
-class PythonMachine:
-    """Kernels as plain Python functions: slow, and right without any compiler."""
-
-    name = "python"
-
-    def __init__(self) -> None:
-        self._kernels: dict[int, Callable[[int, int, int, int], object]] = {}
-        self._handles: dict[str, int] = {}
-
-    def kernels(self, sources: Iterable[str]) -> dict[str, Compiled]:
-        """Kernels loaded as Python, without those that are none."""
-        ready = {}
-        for source in sources:
-            with suppress(CompileError):
-                ready[source] = self.kernel(source)
-        return ready
-
-    def kernel(self, source: str) -> Compiled:
-        """A kernel loaded as Python."""
-        if source not in self._handles:
-            handle = self._handles[source] = len(self._handles) + 1
-            filename = f"<graphc kernel {handle}>"
-            self._kernels[handle] = loader.load(source, PRIMITIVES, filename)["kernel"]
-        return Compiled(self._handles[source], 0.0, False)
-
-    def prepare(self, table: Words, registers: Words, context: Words) -> Prepared:
-        """Runs of the Python driver."""
-        return _PythonRun(table, registers, context, self._kernels)
-
-
-class _PythonRun:
-    """A table with its registers and context, and the kernels that it may call."""
-
-    def __init__(
-        self,
-        table: Words,
-        registers: Words,
-        context: Words,
-        kernels: Mapping[int, python_driver.Kernel],
-    ) -> None:
-        self._table, self._registers, self._context = table, registers, context
-        self._kernels = kernels
-        self.enter = self.run
-
-    def run(self, pc: int) -> int:
-        with np.errstate(all="ignore"):
-            return python_driver.run(self._table, pc, self._registers, self._context, self._kernels)
-
-
 def machine(target: str, threads: int) -> Machine:
     """The machine of a target: "cpu", "numba" or "python"."""
     if target in ("cpu", "numba"):
         return NativeMachine(target, threads)
     if target == "python":
-        return PythonMachine()
+        # The primitives in Python, vector maths among them, take as long to load as all the rest.
+        found: Machine = import_module("graphc.target.python_machine").PythonMachine()
+        return found
     known = (
         '"cpu" (native code), "numba" (native code, every kernel compiled by Numba) or "python" '
         "(the same source, uncompiled)"

@@ -7,8 +7,8 @@ Addresses that change from call to call (inputs and outputs) come in through reg
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -44,15 +44,14 @@ from graphc.target.product_row import parts_row, product_row
 from graphc.target.storage import Cells, Registers
 
 
-@dataclass(frozen=True)
-class Failed:
+class Failed(NamedTuple):
     """What a status code of a run means."""
 
     note: CheckNote
     sizes: Mapping[str, int]
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Segment:
     """Rows of a table that run one step of a program, and the memory they use.
 
@@ -62,25 +61,31 @@ class Segment:
     rows: list[list[int]] = field(default_factory=list)
     patches: list[tuple[int, int, int]] = field(default_factory=list)
     holds: list[Any] = field(default_factory=list)  # arrays that must outlive the rows
+    tables: list[np.ndarray] = field(default_factory=list)  # of rows that one of these starts
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Stops:
     """Where a program may return to Python: before its first step, and after each.
 
     After a step of the program it does if register `outer` counts down to 0, after one of a body if
     `inner` does; `after` is the one of the two for the schedule that is bound. `steps` has for the
     row that follows the step, and whether it is one of the program itself.
+
+    Parts of a batch that run `beside` each other do not return; else they run one after the other.
+    `parts` has how many there are.
     """
 
     outer: int
     inner: int
     after: int
+    beside: bool = True
     steps: dict[int, tuple[ScheduledStep | None, bool]] = field(default_factory=dict)
+    parts: dict[ScheduledStep, int] = field(default_factory=dict)
 
     def inside(self) -> Stops:
         """The same for the bodies of a program."""
-        return Stops(self.outer, self.inner, self.inner, self.steps)
+        return replace(self, after=self.inner)
 
 
 class Binder:
@@ -235,7 +240,7 @@ class Binder:
 
     def _product(self, step: Product) -> None:
         row = product_row(step, self.sizes)
-        total = parts_row(row, self.cells, self.segment.holds)
+        total = parts_row(row, self._address(step.scratch[0], 0)) if step.scratch else []
         views = ((Gemm.A, step.a), (Gemm.B, step.b), (Gemm.C, step.c))
         self._emit_product(row, views[:2] if total else views)
         if total:

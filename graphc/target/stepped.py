@@ -40,7 +40,8 @@ class SteppedInstance(Instance):
 
     `stop` says which steps are told apart. With `tolerant` a step that fails is left, and the next
     one runs. A run that lasts longer than until `deadline` (as `time.perf_counter` tells it) raises
-    TimeoutError.
+    TimeoutError. Parts of a batch run `beside` each other as in any call, and are one step; or one
+    after the other, and each step of theirs is told apart.
     """
 
     def __init__(
@@ -51,8 +52,9 @@ class SteppedInstance(Instance):
         handles: Handles,
         machine: Machine,
         tolerant: bool = False,
+        beside: bool = True,
     ) -> None:
-        super().__init__(schedule, lives, sizes, handles, machine, stepped=True)
+        super().__init__(schedule, lives, sizes, handles, machine, True, beside)
         self.stop, self.tolerant, self.deadline = Stop.NOTHING, tolerant, float("inf")
         self.seconds: dict[ScheduledStep, float] = {}
         self.runs: Counter[ScheduledStep] = Counter()
@@ -106,6 +108,11 @@ class SteppedInstance(Instance):
         return row + 1
 
     @property
+    def parts(self) -> Mapping[ScheduledStep, int]:
+        """How many parts of its batch each loop is done in that is divided."""
+        return self._stops.parts
+
+    @property
     def _stops(self) -> Stops:
         assert self.stops is not None
         return self.stops
@@ -132,6 +139,8 @@ class SteppedInstance(Instance):
 def _chunks(row: list[int]) -> int:
     if row[0] == Opcode.PARALLEL:
         return -(-row[2] // max(row[3], 1))
+    if row[0] == Opcode.FORK:
+        return row[2]
     if row[0] == Opcode.GEMM:
         down = -(-row[Gemm.M] // max(row[Gemm.TILE_M], 1))
         down *= -(-row[Gemm.K] // (row[Gemm.TILE_K] or max(row[Gemm.K], 1)))

@@ -1,4 +1,4 @@
-"""The memory of a program beside its arena: cells and registers of its table, and scratch."""
+"""The memory of a program: its arena, and the cells and registers of its table."""
 
 from __future__ import annotations
 
@@ -28,12 +28,11 @@ def address(array: np.ndarray) -> int:
 
 class Cells:
     """int64 cells at fixed addresses: the argument tables of kernels, and everything that is
-    patched. And memory that a step uses for itself."""
+    patched."""
 
     def __init__(self, count: int) -> None:
         self.array = np.zeros(max(count, 1), np.int64)
         self._used = 0
-        self._scratch = aligned(0)
 
     def take(self, count: int) -> int:
         """The index of the first of `count` new cells."""
@@ -45,12 +44,6 @@ class Cells:
     def address(self, index: int) -> int:
         """The address of a cell."""
         return int(self.array.ctypes.data) + 8 * index
-
-    def scratch(self, size: int) -> np.ndarray:
-        """That many bytes or more, in which a step finds nothing and leaves nothing."""
-        if self._scratch.size < size:
-            self._scratch = aligned(size)
-        return self._scratch
 
 
 class Registers:

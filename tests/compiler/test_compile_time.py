@@ -94,3 +94,38 @@ gx.compile(x, gx.tanh(x), target="python", memory_budget=10**6, budget_sizes={"n
 assert "graphc.schedule.recompute" in sys.modules
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+TRAINING = """
+import sys
+import numpy as np
+import graphc as gx
+x = gx.input("x", ("n", 3))
+W = gx.param("W", np.ones((3, 2), np.float32))
+loss = gx.mean(gx.tanh(x @ W))
+step = gx.compile(x, loss, updates=gx.train.sgd(0.1)(loss, [W]))
+step(np.ones((4, 3), np.float32))
+assert step.kernels
+print(*sys.modules)
+"""
+# What none of this needs: the texts of vector maths and all that compiles or interprets them,
+# trainers, files, reports, checks of derivatives, and what only an error or a notebook asks for.
+LATER = frozenset(
+    [
+        "numba", "llvmlite", "difflib", "html", "graphc.target.primitives", "graphc.target.vmath",
+        "graphc.target.native_kernel", "graphc.target.python_driver", "graphc.train.trainer",
+        "graphc.train.checkpoint", "graphc.compiler.profile", "graphc.grad.check", "graphc.view",
+        "graphc.interop",
+    ]
+)  # fmt: skip
+
+
+def test_a_training_step_from_the_cache_loads_no_compiler() -> None:
+    """Loading modules is half of what a second process waits for."""
+    for _ in range(2):  # the first may have to compile
+        ended = subprocess.run(
+            [sys.executable, "-c", TRAINING], capture_output=True, text=True, check=True
+        )
+    loaded = set(ended.stdout.split())
+    assert {"graphc.compiler.passes", "graphc.train.optimizers"} <= loaded
+    assert loaded & LATER == set()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import graphc as gx
+from graphc.compiler.function import Function
 from graphc.compiler.profile import Profile, StepProfile
 from graphc.errors import ArgumentError, CheckFailedError, ShapeError, SingularMatrixError
 from tests.compiler.models import classifier
@@ -124,6 +125,51 @@ def test_a_loop_and_its_steps() -> None:
     assert product.cost.operations == 40 * 2 * 8 * 64 * 64
     assert loop.cost.operations == sum(record.cost.operations for record in loop.steps)
     assert re.search(rf"\n{loop.number}\.0 .*\n +40 times: ", str(profile))
+
+
+def recurrent() -> Function:
+    """A loop over steps of a batch that is long enough to be done in parts."""
+    U = gx.param("U", np.full((64, 64), 0.01, np.float32))
+    xs = gx.input("xs", ("t", "n", 64))
+    body = lambda carry, x: (gx.tanh(carry @ U + x), None)  # noqa: E731
+    function: Function = gx.compile(xs, gx.scan(body, gx.zeros((xs.shape[1], 64)), xs)[0])
+    return function
+
+
+@pytest.mark.parametrize(("rows", "parts"), [(15, 1), (16, 2), (33, 4)])
+def test_a_loop_in_parts_of_its_batch(rows: int, parts: int) -> None:
+    """It is timed as it runs in a call; its steps have all of its time, and run once a turn."""
+    function = recurrent()
+    profile = function.profile(np.ones((60, rows, 64)), repeats=9)
+    (loop,) = [record for record in profile.steps if record.steps]
+    assert loop.parts == parts
+    assert ("parts at once" in loop.description) == (parts > 1)
+    assert [record.runs for record in loop.steps] == [60, 60]
+    assert sum(record.seconds for record in loop.steps) == pytest.approx(loop.seconds, rel=0.25)
+    (product,) = [record for record in loop.steps if "product" in record.description]
+    assert product.cost.operations == 60 * 2 * rows * 64 * 64
+    assert loop.cost.operations == sum(record.cost.operations for record in loop.steps)
+    # Each is the median of several, but other programs run as well.
+    assert 0.5 < profile.total_seconds / profile.call_seconds < 1.5
+    assert function.explain({"t": 60, "n": rows}).count("parts at once") == (parts > 1)
+
+
+def test_parts_inside_another_loop() -> None:
+    """The inner loop is divided, the outer one is not: all steps are still found, once each."""
+    U = gx.param("U", np.full((40, 40), 0.01, np.float32))
+    x = gx.input("x", ("n", 40))
+    inner = lambda carry, _: (gx.tanh(carry @ U), None)  # noqa: E731
+    outer = lambda carry, _: (gx.scan(inner, carry, length=30)[0] * 2, gx.sum(carry))  # noqa: E731
+    last, sums = gx.scan(outer, x, length=3)
+    profile = gx.compile(x, [last, sums]).profile(np.ones((32, 40)), repeats=5)
+    (loop,) = [record for record in profile.steps if record.steps]
+    (divided,) = [record for record in loop.steps if record.parts > 1]
+    assert (loop.parts, divided.parts, divided.runs) == (1, 4, 3)
+    assert all(record.runs == 90 for record in divided.steps)
+    assert sum(r.seconds for r in divided.steps) == pytest.approx(divided.seconds, rel=0.25)
+    assert sum(record.seconds for record in loop.steps) == pytest.approx(loop.seconds, rel=0.5)
+    (product,) = [record for record in divided.steps if "product" in record.description]
+    assert product.cost.operations == 90 * 2 * 32 * 40 * 40
 
 
 def test_loops_in_loops_and_branches() -> None:

@@ -96,6 +96,23 @@ def test_rows_and_columns_in_one_kernel() -> None:
         np.testing.assert_allclose(have, want, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("columns,together", [(3, False), (20, False), (21, True), (96, True)])
+def test_columns_of_short_rows_are_added_up_apart(columns: int, together: bool) -> None:
+    """Short rows go side by side in vectors, which rows in blocks cannot; the same sums."""
+    x, b = gx.input("x", ("n", columns)), gx.input("b", (columns,))
+    outputs = [y := gx.softmax(x + b, axis=1), gx.sum(y, axis=0)]
+    plan = gx.compile([x, b], outputs, stop="schedule")
+    assert isinstance(plan, Schedule)
+    blocks = [step for step in plan.steps if any(node.op is block_op for node in step.nodes)]
+    assert len(blocks) == 1
+    assert (len(blocks[0].nodes) > 1) == together
+    feed = {x: _random(1031, columns), b: _random(columns)}
+    for target in ("cpu", "numba"):
+        found = gx.compile([x, b], outputs, target=target)(*feed.values())
+        for have, want in zip(found, gx.evaluate(outputs, feed), strict=True):
+            np.testing.assert_allclose(have, want, rtol=2e-5, atol=1e-6)
+
+
 def test_threads_do_not_change_bits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks depend on the size alone."""
     x = gx.input("x", ("n", 12))

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 import graphc as gx
+from graphc.ir.dim import Dim
 from graphc.ir.node import Node
-from graphc.schedule.schedule import Control
-from graphc.target import control
+from graphc.schedule import by_rows
+from graphc.schedule.schedule import Control, Part
 
 RANDOM = np.random.default_rng(0)
 STEPS, WIDTH = 30, 40
@@ -112,28 +113,28 @@ def test_the_python_driver_agrees() -> None:
 def test_parts_follow_from_sizes_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Enough rows in a part, enough to do, and what all parts read small enough for a cache; the
     numbers are those of one loop over the whole batch."""
-    counts: list[int] = []
-    known = control.branch_count
+    counts: dict[int, int] = {}
+    known = by_rows.part_count
 
-    def counted(*arguments: Any) -> int:
-        counts.append(known(*arguments))
-        return counts[-1]
+    def counted(part: Part, length: Dim, batch: str, sizes: dict[str, int]) -> int:
+        counts[sizes[batch]] = known(part, length, batch, sizes)
+        return counts[sizes[batch]]
 
-    monkeypatch.setattr(control, "branch_count", counted)
+    monkeypatch.setattr(by_rows, "part_count", counted)
     last, every = recurrent(cell)
     call = gx.compile([XS, START], [last, every])
     feeds = [(normal(STEPS, n, WIDTH), normal(n, WIDTH)) for n in (15, 16, 33, 500)]
     divided = [call(*feed) for feed in feeds]
-    assert counts == [1, 2, 4, 4]
+    assert counts == {15: 1, 16: 2, 33: 4, 500: 4}
     short = gx.input("short", ("T", "n", 40))
     brief, _ = gx.scan(lambda c, x: (cell(c, x), None), START, short)
     gx.compile([short, START], brief)(normal(1, 16, 40), normal(16, 40))
-    assert counts[-1] == 1
+    assert counts[16] == 1
     wide, large = gx.input("wide", ("n", 600)), gx.param("large", normal(600, 600))
     heavy, _ = gx.scan(lambda c, _: (gx.tanh(c @ large), None), wide, length=9)
     gx.compile(wide, heavy)(normal(32, 600))
-    assert counts[-1] == 1
-    monkeypatch.setattr(control, "branch_count", lambda *_: 1)
+    assert counts[32] == 1
+    monkeypatch.setattr(by_rows, "part_count", lambda *_: 1)
     together = gx.compile([XS, START], [last, every])
     for feed, parts in zip(feeds, divided, strict=True):
         for have, want in zip(parts, together(*feed), strict=True):

@@ -103,7 +103,8 @@ def test_what_takes_more_takes_no_more_than_it_must(name: str) -> None:
 
 
 def test_a_training_step_of_a_small_network() -> None:
-    """Products stay library calls; everything between two of them is one kernel."""
+    """Products stay library calls; everything between two of them is one kernel, but for the sum
+    over the columns of short rows."""
     t = gx.input("t", ("n",), "int64")
     x = gx.input("x", ("n", 64))
     parameters = []
@@ -122,7 +123,7 @@ def test_a_training_step_of_a_small_network() -> None:
     assert len(products) == 5
     assert sum(step.accumulate for step in products) == 2  # the weights are updated in place
     assert not any(isinstance(step, Copy) for step in steps)
-    assert len(steps) - len(products) <= 6
+    assert len(steps) - len(products) <= 7
 
 
 def test_an_expensive_value_is_computed_once() -> None:

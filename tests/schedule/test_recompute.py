@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,7 +15,7 @@ from graphc.ir.node import Node
 from graphc.schedule.again import Repeated, repeat
 from graphc.schedule.buffer import ARENA, CARRIED, OUTPUT, Buffer
 from graphc.schedule.build import schedule
-from graphc.schedule.memory import lives, plan
+from graphc.schedule.memory import bytes_of, lives, plan
 from graphc.schedule.recompute import Budget, dropped_values, fit
 from graphc.schedule.schedule import Copy, Product, Schedule
 from graphc.schedule.timeline import Timeline, Value, best_order, dependences
@@ -144,6 +146,28 @@ def test_a_step_that_reads_a_changed_state_is_not_run_again() -> None:
     unchanged = repeat(Timeline((read, late, change), {}), 0, dropped, ())
     assert isinstance(unchanged, Repeated)
     assert len(unchanged.again) == 1
+
+
+def test_a_cut_product_run_again_has_parts_of_its_own() -> None:
+    """The second run of a product whose terms are cut takes as much memory as the first."""
+    x = gx.input("x", ("n", 20))
+    y = gx.tanh(x.T @ x)
+    given = gx.compile(x, [y, gx.sum(y, axis=0) @ x.T], target="python", stop="schedule")
+    (at,) = [
+        at for at, step in enumerate(given.steps) if isinstance(step, Product) and step.scratch
+    ]
+    product, sizes = given.steps[at], {"n": 9_000}
+    assert isinstance(product, Product)
+    (workspace,) = product.scratch
+    timeline = Timeline((product, *given.steps[at + 1 :]), sizes)
+    result = repeat(timeline, 0, {Value(product.c.buffer, 1)}, ())
+    assert isinstance(result, Repeated)
+    (again,) = result.again
+    assert isinstance(again, Product)
+    (fresh,) = again.scratch
+    assert fresh is not workspace
+    assert bytes_of(fresh, sizes) == bytes_of(workspace, sizes) >= 2 * 20 * 20 * 4
+    verify_plan(plan(lives(replace(given, steps=result.timeline.steps)), sizes), sizes)
 
 
 def test_orders_keep_what_depends_on_each_other() -> None:
