@@ -12,7 +12,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from graphc.grad.check import check_gradients
 from graphc.grad.forward import jvp
 from graphc.grad.higher import gauss_newton_product, hessian, hvp, jacobian
 from graphc.grad.reverse import grad, value_and_grad, vjp
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
     from graphc import train as train
     from graphc.compiler import compile, inference
     from graphc.compiler.function import Function
+    from graphc.grad.check import check_gradients
     from graphc.interop.from_sympy import from_sympy
     from graphc.interop.lambdify import lambdify
     from graphc.interop.to_sympy import to_sympy
@@ -49,6 +49,7 @@ __version__ = "0.1.0"
 # Loaded when first used, so that `import graphc` costs little more than NumPy's import.
 _LATER = {
     "compile": "graphc.compiler", "inference": "graphc.compiler", "Function": "graphc.compiler",
+    "check_gradients": "graphc.grad.check",
     "Graph": "graphc.ir.graph", "parse": "graphc.ir.text", "to_text": "graphc.ir.text",
     "show": "graphc.view.show", "latex": "graphc.view.latex", "to_dot": "graphc.view.dot",
     "to_networkx": "graphc.view.networkx_graph", "backprop_table": "graphc.view.backprop_table",

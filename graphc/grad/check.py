@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -26,8 +25,7 @@ MODES = ("reverse", "forward")
 Feed = Mapping[Node, Any]
 
 
-@dataclass(frozen=True)
-class GradientCheck:
+class GradientCheck(NamedTuple):
     """One comparison: the derivative of some order along a direction, and what differences say."""
 
     order: int
@@ -78,16 +76,29 @@ def check_gradients(
     directions = {place: random.standard_normal(np.shape(values[place])) for place in places}
     found: list[GradientCheck] = []
     for mode in modes:
-        current = wide
-        for n in range(1, order + 1):
-            loss = _weighted(current, values, random)
-            check, current = _compare(loss, mode, n, values, directions)
+        for check, loss in _orders(wide, mode, order, values, directions, random):
             found.append(check)
             if not check.error <= tolerance:
                 _complain(check, loss, values, tolerance)
-            if not _depends(current, places):
-                break
     return tuple(found)
+
+
+def _orders(
+    y: Node,
+    mode: str,
+    most: int,
+    values: dict[Node, Any],
+    directions: dict[Node, np.ndarray],
+    random: np.random.Generator,
+) -> Iterator[tuple[GradientCheck, Node]]:
+    """One derivative after the other, up to the order `most`: each compared, and the scalar that
+    was differentiated."""
+    for order in range(1, most + 1):
+        loss = _weighted(y, values, random)
+        check, y = _compare(loss, mode, order, values, directions)
+        yield check, loss
+        if not _depends(y, list(directions)):
+            return
 
 
 def _check_arguments(y: object, order: object, modes: Sequence[str]) -> None:

@@ -33,7 +33,7 @@ def cotangents_of(g: Node, scan: Scan) -> list[Node]:
     return [item(g, place) for place in range(len(scan.body.outputs))]
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Linear:
     """The linear part of a body, with residuals as elements: (placeholder, forward node) pairs."""
 
@@ -200,7 +200,7 @@ class _Reverse:
         return [*carries, *elements, *captured]
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _Tail:
     """A sum over all steps, from parts that the loop stacks: what comes after the loop."""
 

@@ -16,7 +16,7 @@ from graphc.ir.site import raise_located
 from graphc.ir.traverse import depends_on, substitute, topological
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Body:
     """Outputs as functions of placeholders; nothing else is free in it but constants."""
 

@@ -61,7 +61,7 @@ def attribute_key(value: object) -> object:
     """A hashable that is equal for attributes of the same type and bits only: 1, 1.0 and True
     differ."""
     if isinstance(value, tuple):
-        return tuple(attribute_key(item) for item in value)
+        return tuple([attribute_key(item) for item in value])
     if isinstance(value, float):
         return (float, value.hex())
     if isinstance(value, Declaration):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 from math import gcd
 from numbers import Integral
 from typing import Any
@@ -67,10 +67,7 @@ class Size:
         return self._hash
 
     def __add__(self, other: Dim) -> Dim:
-        total = dict(self.terms)
-        for monomial, coefficient in _terms(other):
-            total[monomial] = total.get(monomial, 0) + coefficient
-        return _canonical(total)
+        return _sum(self, other)
 
     __radd__ = __add__
 
@@ -84,12 +81,7 @@ class Size:
         return (-self) + other
 
     def __mul__(self, other: Dim) -> Dim:
-        total: dict[Monomial, int] = {}
-        for left, a in self.terms:
-            for right, b in _terms(other):
-                monomial = _multiply(left, right)
-                total[monomial] = total.get(monomial, 0) + a * b
-        return _canonical(total)
+        return _product(self, other)
 
     __rmul__ = __mul__
 
@@ -137,6 +129,25 @@ def _canonical(total: Mapping[Monomial, int]) -> Dim:
     return Size(tuple(kept))
 
 
+# The same few sizes meet again and again while a graph is compiled.
+@lru_cache(maxsize=4096)
+def _sum(first: Size, second: Dim) -> Dim:
+    total = dict(first.terms)
+    for monomial, coefficient in _terms(second):
+        total[monomial] = total.get(monomial, 0) + coefficient
+    return _canonical(total)
+
+
+@lru_cache(maxsize=4096)
+def _product(first: Size, second: Dim) -> Dim:
+    total: dict[Monomial, int] = {}
+    for left, a in first.terms:
+        for right, b in _terms(second):
+            monomial = _multiply(left, right)
+            total[monomial] = total.get(monomial, 0) + a * b
+    return _canonical(total)
+
+
 def _multiply(left: Monomial, right: Monomial) -> Monomial:
     powers = dict(left)
     for atom, power in right:
@@ -162,7 +173,7 @@ def named_size(name: str) -> Size:
 
 def as_dim(value: object) -> Dim:
     """A dimension from an int, a name, or a dimension."""
-    if isinstance(value, Size):
+    if isinstance(value, Size) or (type(value) is int and value >= 0):
         return value
     if isinstance(value, str):
         return named_size(value)

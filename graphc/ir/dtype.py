@@ -13,7 +13,7 @@ import numpy as np
 from graphc.errors import DTypeError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DType:
     """An element type: its name, its family, its bytes in memory, and the type it is computed
     in."""

@@ -10,7 +10,7 @@ from graphc.ir.node import Node
 from graphc.ir.traverse import consumers, topological
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Graph:
     """Inputs, outputs, and simultaneous updates: `updates` holds (state, new value) pairs.
 
@@ -54,7 +54,10 @@ class Graph:
         return tuple(self._consumers.get(node, ()))
 
     def with_roots(self, roots: Sequence[Node]) -> Graph:
-        """The graph with its outputs, new values and effects replaced, in the order of `roots`."""
+        """The graph with its outputs, new values and effects replaced, in the order of `roots`;
+        the same graph if these are its own."""
+        if tuple(roots) == self.roots:
+            return self
         count, last = len(self.outputs), len(self.values)
         states = (state for state, _ in self.updates)
         updates = tuple(zip(states, roots[count:last], strict=True))

@@ -87,17 +87,19 @@ class Node:
     @property
     def shape(self) -> Shape:
         """The shape: a tuple of ints and symbolic sizes."""
-        return self.tensor.shape
+        known = self.type
+        return known.shape if isinstance(known, TensorType) else self.tensor.shape
 
     @property
     def dtype(self) -> DType:
         """The element type."""
-        return self.tensor.dtype
+        known = self.type
+        return known.dtype if isinstance(known, TensorType) else self.tensor.dtype
 
     @property
     def ndim(self) -> int:
         """The number of axes."""
-        return len(self.tensor.shape)
+        return len(self.shape)
 
     @property
     def declaration(self) -> Declaration | None:
@@ -280,7 +282,7 @@ def make(op: Op, inputs: tuple[Node, ...] = (), **attrs: Any) -> Node:
     """
     # Numbers in the place of nodes: the table must not keep alive what an effect refers back to.
     numbered = tuple([node.number for node in inputs])
-    key = (op, numbered, tuple((name, attribute_key(attrs[name])) for name in sorted(attrs)))
+    key = (op, numbered, tuple([(name, attribute_key(attrs[name])) for name in sorted(attrs)]))
     with _lock:
         reference = _table.get(key)
         found = reference() if reference is not None else None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphc.errors import ArgumentError
 from graphc.ir.shape import NodeType
@@ -27,8 +27,7 @@ Template = str | Callable[["Node"], str]
 COMPARISON, SUM, PRODUCT, PREFIX, POWER, ATOM = range(6)
 
 
-@dataclass(frozen=True)
-class Notation:
+class Notation(NamedTuple):
     """How an operation is written: templates over `{0}`, `{1}`, ..., for text and LaTeX.
 
     `{0}` is replaced by the first operand wherever it stands, so that `\\frac{{0}}{{1}}` is a

@@ -51,8 +51,8 @@ def shape_text(shape: Shape) -> str:
 
 def as_shape(value: object) -> Shape:
     """A shape from an int, a name, or a sequence of ints, names and dimensions."""
-    if isinstance(value, Sequence | np.ndarray) and not isinstance(value, str):
-        return tuple(as_dim(item) for item in value)
+    if isinstance(value, tuple | Sequence | np.ndarray) and not isinstance(value, str):
+        return tuple([as_dim(item) for item in value])
     return (as_dim(value),)
 
 
@@ -63,6 +63,8 @@ def broadcast_shapes(shapes: Iterable[Shape], context: str) -> Shape:
     other.
     """
     known = list(shapes)
+    if known and known.count(known[0]) == len(known):  # most do not broadcast
+        return tuple(known[0])
     rank = max((len(shape) for shape in known), default=0)
     result: list[Dim] = [1] * rank
     for shape in known:
@@ -81,7 +83,7 @@ def broadcast_shapes(shapes: Iterable[Shape], context: str) -> Shape:
 
 def normalize_axis(axis: object, rank: int, context: str) -> int:
     """An axis in 0..rank-1 from one that may count from the end."""
-    if isinstance(axis, bool) or not isinstance(axis, Integral):
+    if type(axis) is not int and (isinstance(axis, bool) or not isinstance(axis, Integral)):
         raise ShapeError(f"{context}: an axis must be an integer; got {axis!r}")
     number = int(axis)
     if not -rank <= number < rank:

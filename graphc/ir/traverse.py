@@ -14,18 +14,20 @@ def topological(outputs: Iterable[Node]) -> list[Node]:
     order: list[Node] = []
     seen: set[Node] = set()
     for output in outputs:
-        stack: list[tuple[Node, int]] = [(output, 0)]
+        if output in seen:
+            continue
+        seen.add(output)
+        # Each node on the way down to where the walk is, with the inputs it has not looked at.
+        stack = [(output, iter(output.inputs))]
         while stack:
-            node, position = stack.pop()
-            if position == 0:
-                if node in seen:
-                    continue
-                seen.add(node)
-            if position < len(node.inputs):
-                stack.append((node, position + 1))
-                if node.inputs[position] not in seen:
-                    stack.append((node.inputs[position], 0))
+            node, sources = stack[-1]
+            for source in sources:
+                if source not in seen:
+                    seen.add(source)
+                    stack.append((source, iter(source.inputs)))
+                    break
             else:
+                stack.pop()
                 order.append(node)
     return order
 
@@ -53,7 +55,7 @@ def depends_on(outputs: Iterable[Node], targets: Iterable[Node]) -> set[Node]:
 def remake(node: Node, inputs: tuple[Node, ...]) -> Node:
     """The node with other inputs, keeping its lines; the node itself if they are the same
     objects."""
-    if all(new is old for new, old in zip(inputs, node.inputs, strict=True)):
+    if inputs == node.inputs:  # nodes are equal if they are the same
         return node
     with inherit_sites(node.sites):
         return make(node.op, inputs, **node.attrs)
@@ -65,7 +67,7 @@ def rebuild(
     """The outputs with every node replaced by `change(node, its new inputs)`, inputs first."""
     new: dict[Node, Node] = {}
     for node in topological(outputs):
-        new[node] = change(node, tuple(new[source] for source in node.inputs))
+        new[node] = change(node, tuple([new[source] for source in node.inputs]))
     return [new[output] for output in outputs]
 
 

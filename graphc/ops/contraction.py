@@ -7,7 +7,6 @@ a multiplication and a sum, which fuse with what surrounds them.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -33,7 +32,6 @@ from graphc.ops.source import as_nodes
 _WRITTEN = Notation("{0} @ {1}", r"{0} \, {1}", PRODUCT, (PRODUCT, PRODUCT + 1))
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class ContractionOp(Op):
     """A sum of products over one axis of each operand."""
 

@@ -178,12 +178,35 @@ def numpy_operation(
     >>> float(evaluate(spread(x), {x: [1.0, 5.0, 2.0]}))
     4.0
     """
+    _check_numpy_operation(name, reference)
+
+    def checked(attrs: Attributes, *arrays: np.ndarray) -> np.ndarray:
+        return np.asarray(reference(*arrays))
+
+    REGISTRY.pop(name, None)
+    op = NumpyOp(
+        name, _inference(name, result), checked, vjp, "" if vjp else "its author gave no vjp",
+        doc=doc or name,
+        notation=Notation(_call(name, "{}"), _call(name, r"\operatorname{{{}}}"), ATOM),
+    )  # fmt: skip
+    register(op)
+    _defined.add(name)
+    return lambda *operands: make(op, tuple(as_nodes(operands)))
+
+
+def _check_numpy_operation(name: object, reference: object) -> None:
     if not isinstance(name, str) or not name.isidentifier():
         raise ArgumentError(f"numpy_operation: expected a name, an identifier; got {name!r}")
     if name in REGISTRY and name not in _defined:
         raise ArgumentError(f"numpy_operation: graphc has an operation {name!r}; choose another")
     if not callable(reference):
         raise ArgumentError(f"{name}: expected a function of arrays, got {reference!r}")
+
+
+def _inference(
+    name: str, result: Callable[..., tuple[Any, Any]] | None
+) -> Callable[[tuple[Node, ...], Attributes], TensorType]:
+    """The rule for the type of a NumPy operation: as its author says, or that of broadcasting."""
 
     def infer(inputs: tuple[Node, ...], attrs: Attributes) -> TensorType:
         if result is None:
@@ -192,17 +215,7 @@ def numpy_operation(
         shape, dtype = result(*inputs)
         return TensorType(as_dtype(dtype), as_shape(shape))
 
-    def checked(attrs: Attributes, *arrays: np.ndarray) -> np.ndarray:
-        return np.asarray(reference(*arrays))
-
-    REGISTRY.pop(name, None)
-    op = NumpyOp(
-        name, infer, checked, vjp, "" if vjp else "its author gave no vjp", doc=doc or name,
-        notation=Notation(_call(name, "{}"), _call(name, r"\operatorname{{{}}}"), ATOM),
-    )  # fmt: skip
-    register(op)
-    _defined.add(name)
-    return lambda *operands: make(op, tuple(as_nodes(operands)))
+    return infer
 
 
 class NumpyOp(Op):

@@ -35,14 +35,12 @@ class EffectOp(Op):
     perform: Callable[[Node, Values], None] = lambda node, values: None
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class CheckOp(EffectOp):
     """A condition that must hold in every element."""
 
     kind = "check"
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class PrintOp(EffectOp):
     """A value that is printed."""
 

@@ -24,7 +24,6 @@ from graphc.ops.source import as_array, const, constant_value, ramp_op
 _SMALL = 4096
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class IndexingOp(Op):
     """An operation whose places depend on the values of an index operand."""
 

@@ -7,7 +7,6 @@ every piece straight into its part of the result. Its gradient is slices.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -24,7 +23,6 @@ from graphc.ops.placement import slice_axes
 from graphc.ops.source import as_node, as_nodes
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class ConcatOp(Op):
     """Arrays put one after the other along an axis: `attrs["axis"]`."""
 

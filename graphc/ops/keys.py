@@ -8,6 +8,7 @@ key, else first.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,8 +30,7 @@ _COMPUTED_MASK = (
 )
 
 
-@dataclass(frozen=True)
-class Places:
+class Places(NamedTuple):
     """What a key selects from `x`: the elements of `part`, a slice of it, at `indices` along
     `axes` (none for a key without arrays).
 
@@ -61,7 +61,7 @@ class Places:
         return transpose(moved, tuple(int(axis) for axis in np.argsort(self.order)))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class _Mask:
     """The places along one axis where a constant mask is true."""
 

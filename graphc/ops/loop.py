@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -34,15 +33,13 @@ from graphc.ops.structure import flatten
 from graphc.ops.tracing import draws_since, refuse_draws_in_bodies, take_effects, trace
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class LoopOp(Op):
     """An operation that runs a body again and again: attributes `body`, `carries` and more."""
 
     kind = "loop"
 
 
-@dataclass(frozen=True)
-class Scan:
+class Scan(NamedTuple):
     """The parts of a scan node, by their meaning."""
 
     node: Node
@@ -255,16 +252,23 @@ def scan(
     outputs += [effect.inputs[0] for effect in effects]
     outputs, steps = draws_outside(outputs, (elements, sequences), count, made.places, made.since)
     carry = (made.places, made.initial)
-    if checkpoint is None:
-        node = make_scan(outputs, carry, steps, count, reverse)
-        items = [item(node, i) for i in range(len(outputs))]
-    else:
-        items = blocked_scan(outputs, carry, steps, count, reverse, _every(checkpoint, count))
+    items = _results(outputs, carry, steps, count, reverse, checkpoint)
     _, rebuild_carry = flatten(init)
     first, last = len(made.carries), len(made.carries) + len(given)
     for effect, stacked in zip(effects, items[last:], strict=True):
         state_of(effect, stacked)
     return rebuild_carry(items[:first]), rebuild_result(items[first:last])
+
+
+def _results(
+    outputs: list[Node], carry: Pairs, steps: Pairs, length: Dim, reverse: bool, checkpoint: object
+) -> list[Node]:
+    """The last carries and the stacked outputs, of a loop with or without stored carries."""
+    if checkpoint is not None:
+        every = _every(checkpoint, length)
+        return blocked_scan(outputs, carry, steps, length, reverse, every)
+    node = make_scan(outputs, carry, steps, length, reverse)
+    return [item(node, i) for i in range(len(outputs))]
 
 
 def _step(fn: Callable[..., Any], carry: Any, element: Any) -> tuple[Any, Any]:

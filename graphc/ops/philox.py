@@ -9,10 +9,12 @@ and machine code, and gives the same bits in both.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 Value = Any
 """A NumPy number or array of words, or an LLVM value that carries the same operators."""

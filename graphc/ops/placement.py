@@ -6,7 +6,6 @@ Each is the adjoint of the other, so their derivatives are of the same two opera
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,7 +15,6 @@ from graphc.ir.op import ATOM, Attributes, Notation, Op, VectorJacobian, registe
 from graphc.ir.shape import TensorType
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class LayoutOp(Op):
     """An operation that rearranges, repeats or omits elements without computing."""
 

@@ -6,8 +6,7 @@ sort has at the place. A nan in a row makes its result nan, as in NumPy.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,8 +30,7 @@ from graphc.ops.source import as_node, const, constant_value, ramp, size
 METHODS = ("linear", "lower", "higher", "nearest", "midpoint")
 
 
-@dataclass(frozen=True)
-class _Rows:
+class _Rows(NamedTuple):
     """The elements of each group in a row of its own, sorted, and where in a row the quantiles are.
 
     A quantile lies between the elements `low` and `high` of a row, so much of the way as `share`

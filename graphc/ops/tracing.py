@@ -23,7 +23,7 @@ from graphc.ops.source import as_node, input
 from graphc.ops.structure import dtype_beside, flatten, is_number, leaves_of, outline
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Trace:
     """A traced body: placeholders and initial values of its carries, the new carries, the other
     result of the function, and the number of the first node that the trace made."""

@@ -95,7 +95,6 @@ window_op = layout_operation(
 )
 
 
-@dataclass(frozen=True, eq=False, repr=False)
 class FoldOp(Op):
     """Windows added up where they overlap."""
 

@@ -7,10 +7,10 @@ one of ten) and a budget: rules that undo each other are an error that names the
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
+from importlib import import_module
 
 from graphc.errors import ArgumentError, VerificationError
 from graphc.ir.graph import Graph
@@ -20,7 +20,7 @@ from graphc.ir.shape import TupleType
 from graphc.ir.site import inherit_sites, written_at
 from graphc.ir.traverse import remake, topological
 from graphc.ops.layout import broadcast_to
-from graphc.rewrite.explain import Explanation, Step, brief, record, why
+from graphc.rewrite.explain import Explanation, Known, Step, brief, record, why
 from graphc.rewrite.rule import PHASES, Context, Rule
 from graphc.rewrite.table import RULES
 
@@ -33,21 +33,44 @@ _APPLICATIONS = 10_000
 _ROUNDS = 32
 
 
+class _Fitting:
+    """The rules that may fit a node, by the operations of it and its inputs."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        # For each operation or kind its rules, with their places in the table.
+        self._rooted: defaultdict[Op | str, list[tuple[int, Rule]]] = defaultdict(list)
+        for place, rule in enumerate(rules):
+            for root in rule.roots:
+                self._rooted[root].append((place, rule))
+        self._known: dict[tuple[Op, ...], tuple[list[Rule], list[Rule]]] = {}
+
+    def of(self, node: Node, settled: bool) -> list[Rule]:
+        """Those for a node, in the order of the table; of a settled one those that look around."""
+        op, inner = node.op, [source.op for source in node.inputs]
+        known = self._known.get((op, *inner))
+        if known is None:
+            rooted = dict([*self._rooted.get(op, ()), *self._rooted.get(op.kind, ())])
+            fitting = [rooted[place] for place in sorted(rooted)]
+            fitting = [rule for rule in fitting if rule.needs.issubset(inner)]
+            known = fitting, [rule for rule in fitting if rule.looks_around]
+            self._known[(op, *inner)] = known
+        return known[settled]
+
+
 class _Rewriter:
     """Normal forms under a set of rules."""
 
     def __init__(
-        self, rules: Sequence[Rule], context: Context, budget: int, settled: Collection[Node]
+        self, rules: _Fitting, context: Context, budget: int, settled: Collection[Node]
     ) -> None:
         self.rules = rules
         # No rule fitted these before: only rules that ask how often a node is used may fit now.
         self.settled = settled
-        # The rules that may fit, by the operations of a node and of its inputs.
-        self.fitting: dict[tuple[Op, ...], list[Rule]] = {}
         self.context = context
         self.budget = budget
         self.normal: dict[Node, Node] = {}
         self.steps: list[Step] = []
+        self.texts: Known = {}
         # Nodes whose normal form is that of another node, with the rule that said so.
         self.pending: dict[Node, tuple[Node, str]] = {}
 
@@ -84,11 +107,11 @@ class _Rewriter:
         stack.extend(nodes)
 
     def _visit(self, node: Node) -> None:
-        new = remake(node, tuple(self.normal[source] for source in node.inputs))
+        new = remake(node, tuple([self.normal[source] for source in node.inputs]))
         if new is not node:
             self._becomes(node, new, "")
             return
-        rules = self._rules_for(node)
+        rules = self.rules.of(node, node in self.settled)
         if rules:
             with inherit_sites(node.sites):
                 for rule in rules:
@@ -104,23 +127,8 @@ class _Rewriter:
         if uses is not None:
             self.context.users.setdefault(new, uses)
 
-    def _rules_for(self, node: Node) -> list[Rule]:
-        """The rules that may fit a node, by the operations of it and its inputs."""
-        op, inner = node.op, [source.op for source in node.inputs]
-        known = self.fitting.get((op, *inner))
-        if known is None:
-            known = [
-                rule
-                for rule in self.rules
-                if (op in rule.roots or op.kind in rule.roots) and rule.needs.issubset(inner)
-            ]
-            self.fitting[(op, *inner)] = known
-        if node in self.settled:
-            return [rule for rule in known if rule.looks_around]
-        return known
-
     def _applied(self, rule: Rule, node: Node, made: Node) -> None:
-        self.steps.append(record(rule.name, node, made))
+        self.steps.append(record(rule.name, node, made, self.texts))
         self._becomes(node, made, rule.name)
         self.budget -= 1
         if self.budget < 0:
@@ -161,7 +169,7 @@ def _chosen(phases: Sequence[str], disabled: str | Collection[str]) -> list[Rule
     names = {rule.name for rule in RULES} | {*PHASES, EVERYTHING}
     for name in (*phases, *sorted(off, key=str)):
         if name not in names:
-            near = get_close_matches(str(name), names, n=1)
+            near = import_module("difflib").get_close_matches(str(name), names, n=1)
             meant = f"did you mean {near[0]!r}? " if near else ""
             raise ArgumentError(
                 f"rewrite: no rule or phase is called {name!r}; {meant}phases are "
@@ -186,7 +194,7 @@ def rewrite_nodes(
     roots: Sequence[Node], phases: Sequence[str] = PHASES, disabled: str | Collection[str] = ()
 ) -> tuple[list[Node], tuple[Step, ...]]:
     """The roots rewritten together, and the log of the rules applied."""
-    rules = _chosen(phases, disabled)
+    rules = _Fitting(_chosen(phases, disabled))
     context, current = Context(), list(roots)
     steps: list[Step] = []
     settled: Collection[Node] = ()
@@ -216,7 +224,7 @@ def rewrite(
     """
     roots, steps = rewrite_nodes(graph.roots, phases, disabled)
     changed = graph.with_roots(roots)
-    return replace(changed, log=(*graph.log, *steps))
+    return replace(changed, log=(*graph.log, *steps)) if steps else changed
 
 
 def simplify(y: Node, disabled: str | Collection[str] = ()) -> Node:

@@ -6,7 +6,7 @@ The log holds text, not nodes, and is kept beside the nodes that the rules made:
 from __future__ import annotations
 
 import weakref
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from graphc.errors import ArgumentError
 from graphc.ir.node import Node
@@ -22,8 +22,7 @@ _STEPS = 16
 _NODES = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One rewrite: the rule, what was there, what came, and the lines that were written."""
 
     rule: str
@@ -35,8 +34,7 @@ class Step:
         return f"{self.rule}: {self.before}  =>  {self.after}"
 
 
-@dataclass(frozen=True)
-class Explanation:
+class Explanation(NamedTuple):
     """The rules that made a node and the nodes it is computed from, inner ones first."""
 
     node: str
@@ -51,18 +49,33 @@ class Explanation:
             lines.append(f"  {step}{sites}")
         return "\n".join(lines)
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        return str(self)
 
 
 _history: weakref.WeakKeyDictionary[Node, tuple[Step, ...]] = weakref.WeakKeyDictionary()
 
 
-def brief(node: Node, levels: int = _LEVELS) -> str:
-    """The node as text, a few operations deep; what lies deeper is an ellipsis."""
-    return _brief(node, levels)[0]
+# Texts of nodes, by how many levels they show, and how tightly they hold.
+Known = dict[tuple[Node, int], tuple[str, int]]
 
 
-def _brief(node: Node, levels: int) -> tuple[str, int]:
+def brief(node: Node, levels: int = _LEVELS, known: Known | None = None) -> str:
+    """The node as text, a few operations deep; what lies deeper is an ellipsis.
+
+    `known` are texts from earlier calls.
+    """
+    return _brief(node, levels, {} if known is None else known)[0]
+
+
+def _brief(node: Node, levels: int, known: Known) -> tuple[str, int]:
+    key = (node, levels)
+    if key not in known:
+        known[key] = _written(node, levels, known)
+    return known[key]
+
+
+def _written(node: Node, levels: int, known: Known) -> tuple[str, int]:
     if node.declaration is not None:
         return node.name, ATOM
     if node.op is constant_op:
@@ -70,13 +83,13 @@ def _brief(node: Node, levels: int) -> tuple[str, int]:
         return (f"{array.item():g}" if array.size == 1 else f"const{array.shape}"), ATOM
     if levels == 0 and node.inputs:
         return "…", ATOM
-    return write(node.op, [_brief(source, levels - 1) for source in node.inputs], node)
+    return write(node.op, [_brief(source, levels - 1, known) for source in node.inputs], node)
 
 
-def record(rule: str, before: Node, after: Node) -> Step:
+def record(rule: str, before: Node, after: Node, known: Known) -> Step:
     """Enter in the log that `rule` made `after` from `before`."""
     levels = _LEVELS - 1  # a step shows two expressions on one line
-    step = Step(rule, brief(before, levels), brief(after, levels), before.sites)
+    step = Step(rule, brief(before, levels, known), brief(after, levels, known), before.sites)
     if after.inputs and after not in _history:
         earlier: dict[Step, None] = {}
         for node in (*before.inputs, before):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from graphc.ir.dim import Dim
 from graphc.ir.node import Node, make
 from graphc.ops import scalar
@@ -76,4 +74,4 @@ _MEET = rewrite_node(
     (scalar.add,), _pads_that_meet, condition="one begins where the other ends, along one axis",
     changes="the sign of a zero", looks_around=True,
 )  # fmt: skip
-RULES: tuple[Rule, ...] = (replace(_MEET, needs=frozenset((pad_op,))),)
+RULES: tuple[Rule, ...] = (_MEET._replace(needs=frozenset((pad_op,))),)

@@ -195,7 +195,7 @@ def family(factor: Node) -> Node:
     return factor
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Region:
     """The arithmetic around a node: its interior, and the factors at its edge.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from graphc.ir.node import Node
 from graphc.ir.op import Op
@@ -23,7 +24,7 @@ from graphc.rewrite.pattern import (
 PHASES = ("canonicalize", "simplify", "stabilize")
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Context:
     """What a rule may ask of the graph around a node: the order, how often a node is used, by what.
 
@@ -39,8 +40,7 @@ class Context:
 Action = Callable[[Node, Context], Node | None]
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):
     """A rewrite: `apply(node, context)` gives the new node, or None where the rule does not fit.
 
     `pattern` and `result` show it; `condition` says when it applies; `changes` names what it may
@@ -52,7 +52,7 @@ class Rule:
     pattern: str
     result: str
     roots: tuple[Op | str, ...]
-    apply: Action = field(repr=False)
+    apply: Action
     condition: str = ""
     changes: str = ""
     # Whether it asks how often nodes are used: what others do may make it fit later.

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from graphc.ir.dtype import DType
 from graphc.ir.node import Node
@@ -78,8 +78,7 @@ def _expanded(node: Node, expansion: Expansion, order: Order, fewer: int) -> Ite
                 yield made
 
 
-@dataclass(frozen=True)
-class _Cost:
+class _Cost(NamedTuple):
     """What a node costs down to the edge of a region, that included and constants not.
 
     `nodes` counts each node once, `occurrences` as often as it occurs when everything is written

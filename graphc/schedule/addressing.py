@@ -43,7 +43,7 @@ from graphc.schedule.note import CheckNote, IndexNote
 TOP, ROW, ELEMENT = range(3)
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Scope:
     """Statements at one level of the nest, and the values they bind."""
 

@@ -131,7 +131,7 @@ def is_computed(node: Node) -> bool:
     )
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Anchors:
     """The nodes with memory of their own, and how many operations each inlined node stands for."""
 
@@ -140,6 +140,8 @@ class Anchors:
     # What anchors take, by the loops they are computed in: asked for by every stage that follows.
     known_demands: dict[tuple[object, Node], list[Demand]] = field(default_factory=dict)
     _computed: dict[Node, bool] = field(default_factory=dict)  # what `is_computed` says
+    # Where operands of steps lie in the memory under them, by both: rounds ask again and again.
+    _trials: dict[tuple[Node, Node], View | None] = field(default_factory=dict)
 
     def inlined(self, node: Node) -> bool:
         """Whether the node is computed where it is used."""
@@ -152,13 +154,23 @@ class Anchors:
 
     def keep_demands(self, earlier: Anchors) -> None:
         """Take over what was found out with other anchors, where these make no difference."""
-        self._computed = earlier._computed
         changed = self.stored ^ earlier.stored
         self.known_demands = {
             key: taken
             for key, taken in earlier.known_demands.items()
             if changed.isdisjoint(node for node, _ in taken)
         }
+
+    def keep_views(self, earlier: Anchors) -> None:
+        """Take over what depends on the graph alone."""
+        self._computed, self._trials = earlier._computed, earlier._trials
+
+    def trial(self, operand: Node, base: Node) -> View | None:
+        """The view that `operand` would be of `base`'s memory."""
+        key = (operand, base)
+        if key not in self._trials:
+            self._trials[key] = trial_view(operand, base)
+        return self._trials[key]
 
     def memory_of(self, node: Node) -> Node:
         """The node whose memory a reshape reads; the node itself for any other, or if it is
@@ -168,10 +180,12 @@ class Anchors:
         return node
 
 
-def find_anchors(graph: Graph, extra: set[Node]) -> Anchors:
+def find_anchors(graph: Graph, extra: set[Node], earlier: Anchors | None = None) -> Anchors:
     """The nodes that need memory: what steps read, outputs, new states, and what reshapes read;
-    `extra` as well."""
+    `extra` as well. `earlier` are anchors of the same graph."""
     anchors = Anchors(set(extra))
+    if earlier is not None:
+        anchors.keep_views(earlier)
     for root in graph.roots:
         if not (
             root.op in DECLARED
@@ -181,19 +195,21 @@ def find_anchors(graph: Graph, extra: set[Node]) -> Anchors:
         ):
             anchors.stored.add(root)
     anchors.stored |= {node for node in graph.nodes if node.op is block_op}
-    for node in graph.nodes:
-        _check_known(node)
+    if earlier is None:
+        for node in graph.nodes:
+            _check_known(node)
+    asking = [node for node in graph.nodes if is_step(node) or is_view(node)]
     # What is stored changes the views of others, so it is settled when a round adds nothing.
     settled = -1
     while settled != len(anchors.stored):
         settled = len(anchors.stored)
-        for node in graph.nodes:
+        for node in asking:
             if is_step(node):
                 for source in step_operands(node):
                     _store_operand(anchors, node, source)
                 if node.op.kind == "contraction":
                     _store_for_batches(anchors, node)
-            elif is_view(node):
+            else:
                 _force(anchors, anchors.memory_of(node))
         for node in graph.nodes:
             _weigh(anchors, node)
@@ -215,7 +231,7 @@ def _store_operand(anchors: Anchors, step: Node, operand: Node) -> None:
     """What a step reads is stored: under its layout operations if those make a view the step can
     read."""
     base = _base(anchors, operand)
-    view = trial_view(operand, base)
+    view = anchors.trial(operand, base)
     _force(anchors, base if view is not None and _can_read(step, view) else operand)
 
 
@@ -228,7 +244,7 @@ def _base(anchors: Anchors, operand: Node) -> Node:
 
 def _store_for_batches(anchors: Anchors, step: Node) -> None:
     """A product finds its matrices with two strides at most: a factor that needs more is copied."""
-    views = {operand: trial_view(operand, _base(anchors, operand)) for operand in step.inputs[:2]}
+    views = {op: anchors.trial(op, _base(anchors, op)) for op in step.inputs[:2]}
     known = [view for view in views.values() if view is not None]
     if len(batch_runs(known)) <= BATCH_STRIDES:
         return
@@ -282,26 +298,25 @@ def _weigh(anchors: Anchors, node: Node) -> None:
 Demand = tuple[Node, Indices]
 
 
-def demands(anchors: Anchors, node: Node, indices: Indices) -> Iterator[Demand]:
+def demands(anchors: Anchors, node: Node, indices: Indices) -> list[Demand]:
     """Each value that computing `node` at `indices` takes, with its place: leaves, anchors and
     inlined nodes.
 
     The node itself comes first; what is inside a value with memory of its own is not entered.
     """
-    seen: set[Demand] = set()
-    stack: list[tuple[Node, Indices, bool]] = [(node, indices, anchors.inlined(node))]
+    found: dict[Demand, None] = {}
+    stack: list[Demand] = [(node, indices)]
     while stack:
-        current, at, enter = stack.pop()
-        if (current, at) in seen:
+        demand = current, at = stack.pop()
+        if demand in found:
             continue
-        seen.add((current, at))
-        yield current, at
+        found[demand] = None
         for index in at:
             if not isinstance(index, Affine):  # most are, and depend on no value
-                stack.extend((n, i, anchors.inlined(n)) for n, i in index_demands(index))
-        if enter and not is_leaf(current) and current.op is not item_op:
-            for source, place in zip(current.inputs, input_indices(current, at), strict=True):
-                stack.append((source, place, anchors.inlined(source)))
+                stack += index_demands(index)
+        if anchors.inlined(current):
+            stack += zip(current.inputs, input_indices(current, at), strict=True)
+    return list(found)
 
 
 def index_demands(index: Index) -> Iterator[Demand]:

@@ -10,7 +10,7 @@ from graphc.ir.dim import Dim
 from graphc.loops.ir import Argument, Constant, Expression
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Arguments:
     """The buffers and scalars of a kernel, in the order of first use."""
 

@@ -11,7 +11,7 @@ memory there itself.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from graphc.ir.dim import Dim
 from graphc.ir.graph import Graph
@@ -27,8 +27,7 @@ from graphc.schedule.contract import product_op
 from graphc.schedule.index import row_major_strides
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """Where a node lies in the memory of the concatenation that it is a piece of."""
 
     whole: Node

@@ -9,8 +9,7 @@ gradient is never stored.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -65,8 +64,7 @@ def _scalar(node: Node) -> Node:
     return node.inputs[0] if node.op is broadcast_op else node
 
 
-@dataclass(frozen=True)
-class Factors:
+class Factors(NamedTuple):
     """A node as a core times static scalars: `core * product(over) / product(under)`, negated or
     not."""
 
@@ -76,8 +74,7 @@ class Factors:
     under: tuple[Node, ...]
 
 
-@dataclass(frozen=True)
-class Recipe:
+class Recipe(NamedTuple):
     """What replaces a node: scale * (a @ b), plus an addend; then what only moves its elements,
     outermost first."""
 
@@ -138,8 +135,8 @@ class Contraction:
             core = core.inputs[0]
         if core.op is not matmul_op or not self.alone(core):
             return None
-        recipe = self._recipe(replace(factors, core=core), False, None, node)
-        return replace(recipe, moved=tuple(moved))
+        recipe = self._recipe(factors._replace(core=core), False, None, node)
+        return recipe._replace(moved=tuple(moved))
 
     def update(self, state: Node, new: Node) -> Recipe | None:
         """The product that updates a state in place, None if the new value is none."""

@@ -9,7 +9,7 @@ The order of additions is that of the axis in both, whatever the number of threa
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from graphc.ir.dim import Dim, floor_divide, product
 from graphc.ir.node import Node
@@ -50,8 +50,7 @@ def lower_cumulative(node: Node, memory: Callable[[Node], View]) -> Lowered:
     return _Recurrence(node, memory).lower()
 
 
-@dataclass(frozen=True)
-class _Walk:
+class _Walk(NamedTuple):
     """The lengths of (outer, axis, inner), and whether outer rows are what runs in parallel."""
 
     outer: Dim
@@ -84,7 +83,7 @@ class _Recurrence:
         strides = around_axis(view, axis)
         assert strides is not None
         shape = (self.walk.outer, self.walk.length, self.walk.inner)
-        return replace(view, shape=shape, strides=strides)
+        return view._replace(shape=shape, strides=strides)
 
     # ---- values
 

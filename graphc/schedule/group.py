@@ -15,6 +15,7 @@ group lies in its own row, and no path between them leads outside.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from graphc.ir.graph import Graph
@@ -45,7 +46,7 @@ from graphc.schedule.structure import (
 _CANDIDATES = 8
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Group:
     """Anchors that share a kernel, in order, each with the number of the loop in the row that
     computes it."""
@@ -72,6 +73,8 @@ class Grouping:
         self.number: dict[Step, int] = {}
         # For each step a bit mask of the steps that it needs, also indirectly.
         self.before: dict[Step, int] = {}
+        # For each step those that need it directly.
+        self.needed_by: dict[Step, set[Step]] = {}
         self._touching: defaultdict[Node, list[Group]] = defaultdict(list)
         for node in graph.nodes:
             if is_step(node):
@@ -83,12 +86,13 @@ class Grouping:
         self.number[step] = len(self.steps)
         self.steps.append(step)
         self.before[step] = 0
+        self.needed_by[step] = set()
 
     def _add_step(self, node: Node) -> None:
         self.owner[node] = node
         self._new_step(node)
         needs = {self._owner(source) for source in self.operands(node)}
-        self.before[node] = self._closure({step for step in needs if step is not None})
+        self._need(node, {step for step in needs if step is not None})
 
     def operands(self, step: Node) -> list[Node]:
         """The nodes whose memory a step reads, under views and results of routines."""
@@ -110,11 +114,12 @@ class Grouping:
             node = node.inputs[0]
         return self.owner.get(node)
 
-    def _closure(self, direct: set[Step]) -> int:
-        result = 0
-        for step in direct:
-            result |= self.before[step] | (1 << self.number[step])
-        return result
+    def _need(self, step: Step, others: set[Step]) -> None:
+        """A step needs others."""
+        for other in others:
+            self.needed_by[other].add(step)
+            more = self.before[other] | (1 << self.number[other])
+            add_needs(self.before, self.needed_by, step, more)
 
     def needs(self, step: Step, other: Step) -> bool:
         """Whether `step` can only run after `other`."""
@@ -129,14 +134,14 @@ class Grouping:
         inlined = {n for n, _ in wanted if n is node or self.anchors.inlined(n)}
         needs = {s for s in (self._owner(n) for n, _ in wanted if n is not node) if s is not None}
         for group in self._candidates(needs, touched):
-            loop = self._try(group, node, needs)
+            loop = self._try(group, node, structure, needs)
             if loop is not None and len(group.inlined | inlined) <= self._limit(group, inlined):
-                self._join(group, node, loop, touched, needs)
+                self._join(group, node, structure, loop, touched, needs)
                 group.inlined |= inlined
                 return
         group = Group(structure)
         self._new_step(group)
-        self._join(group, node, 0, touched, needs)
+        self._join(group, node, structure, 0, touched, needs)
         group.inlined |= inlined
 
     def _limit(self, group: Group, inlined: set[Node]) -> int:
@@ -151,10 +156,10 @@ class Grouping:
             related.update(self._touching[node][-_CANDIDATES:])
         return sorted(related, key=lambda group: -self.number[group])[:_CANDIDATES]
 
-    def _try(self, group: Group, node: Node, needs: set[Step]) -> int | None:
+    def _try(self, group: Group, node: Node, own: Structure, needs: set[Step]) -> int | None:
         """The loop of the group's row in which the anchor could be computed; None if it may not
         join."""
-        structure = merge(group.structure, structure_of(node))
+        structure = merge(group.structure, own)
         if structure is None or any(self.needs(step, group) for step in needs if step is not group):
             return None
         if structure != group.structure and structure.kind == "across":
@@ -178,9 +183,15 @@ class Grouping:
         return node is not source and self.anchors.inlined(node)
 
     def _join(
-        self, group: Group, node: Node, loop: int, touched: set[Node], needs: set[Step]
+        self,
+        group: Group,
+        node: Node,
+        own: Structure,
+        loop: int,
+        touched: set[Node],
+        needs: set[Step],
     ) -> None:
-        merged = merge(group.structure, structure_of(node)) if group.anchors else group.structure
+        merged = merge(group.structure, own) if group.anchors else group.structure
         assert merged is not None
         group.structure = merged
         group.anchors.append(node)
@@ -189,12 +200,22 @@ class Grouping:
         for shared in touched | {node}:
             if group not in self._touching[shared]:
                 self._touching[shared].append(group)
-        more = self._closure({step for step in needs if step is not group})
-        if more & ~self.before[group]:
-            self.before[group] |= more
-            for step in self.steps:
-                if self.needs(step, group):
-                    self.before[step] |= more
+        self._need(group, {step for step in needs if step is not group})
+
+
+def add_needs(
+    before: dict[Step, int], needed_by: Mapping[Step, Collection[Step]], step: Step, more: int
+) -> None:
+    """A step needs the steps of the bit mask `more`, and so do all that need it.
+
+    The walk ends where a step has these needs already: what needs it has them too.
+    """
+    waiting = [step]
+    while waiting:
+        later = waiting.pop()
+        if more & ~before[later]:
+            before[later] |= more
+            waiting += needed_by[later]
 
 
 def demands_in(anchors: Anchors, structure: Structure, node: Node) -> list[Demand]:
@@ -203,7 +224,7 @@ def demands_in(anchors: Anchors, structure: Structure, node: Node) -> list[Deman
     if key not in anchors.known_demands:
         place = root_indices(structure, node)
         if node.op.kind == "reduction" or node.op is block_op:
-            anchors.known_demands[key] = list(demands(anchors, node.inputs[0], place))
+            anchors.known_demands[key] = demands(anchors, node.inputs[0], place)
         else:
             # The anchor itself is entered; anchors inside it are not.
             anchors.known_demands[key] = demands_of_anchor(anchors, node, place)
@@ -216,7 +237,7 @@ def demands_of_anchor(anchors: Anchors, node: Node, place: Indices) -> list[Dema
     was_stored = node in anchors.stored
     anchors.stored.discard(node)
     try:
-        return list(demands(anchors, node, place))
+        return demands(anchors, node, place)
     finally:
         if was_stored:
             anchors.stored.add(node)

@@ -7,7 +7,7 @@ consumers.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from graphc.ir.dim import Dim
 from graphc.ir.node import Node
@@ -17,10 +17,10 @@ from graphc.ops.indices import is_valid, placed
 from graphc.ops.layout import broadcast_op, pad_op, reshape_op, slice_op, transpose_op
 from graphc.ops.source import ramp_op, uniform_value
 from graphc.ops.windows import slides_of, window_op
+from graphc.record import record
 
 
-@dataclass(frozen=True)
-class Affine:
+class Affine(NamedTuple):
     """An index that is a sum of loop variables times coefficients, plus an offset."""
 
     terms: tuple[tuple[str, Dim], ...]
@@ -32,8 +32,7 @@ class Affine:
         return frozenset(name for name, _ in self.terms)
 
 
-@dataclass(frozen=True)
-class Computed:
+class Computed(NamedTuple):
     """An index that is the value of another node at a place, checked against the axis it selects
     from.
 
@@ -53,7 +52,7 @@ class Computed:
         return frozenset().union(*(index.variables for index in self.at))
 
 
-@dataclass(frozen=True)
+@record
 class Padded:
     """The place inside a padded axis: (index - low) / (between + 1), where that is an element; else
     none."""
@@ -69,7 +68,7 @@ class Padded:
         return self.index.variables
 
 
-@dataclass(frozen=True)
+@record
 class Scaled:
     """start + step * index, of an index that is not affine itself."""
 
@@ -83,8 +82,7 @@ class Scaled:
         return self.index.variables
 
 
-@dataclass(frozen=True)
-class Added:
+class Added(NamedTuple):
     """The sum of two indices that are not both affine."""
 
     first: Index
@@ -102,6 +100,7 @@ Indices = tuple[Index, ...]
 ZERO = Affine(())
 
 
+@functools.lru_cache(maxsize=256)  # they have few names
 def variable(name: str) -> Affine:
     """The index that is a loop variable itself."""
     return Affine(((name, 1),))

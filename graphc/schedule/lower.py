@@ -37,7 +37,7 @@ from graphc.schedule.structure import (
 from graphc.schedule.tiles import in_tiles
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Lowered:
     """A kernel, the buffers and scalars it is called with, the rows it may be split over, and its
     user lines."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from graphc.errors import ExecutionError, IndexRangeError
 from graphc.ir.dim import Dim, evaluate
@@ -14,11 +13,12 @@ from graphc.ir.site import written_at
 from graphc.ops.effect import failed
 from graphc.ops.indices import checked_op, counts_from_end, range_text
 from graphc.ops.routine import RoutineOp
+from graphc.record import record
 
 Sizes = Mapping[str, int]
 
 
-@dataclass(frozen=True)
+@record
 class CheckNote(ABC):
     """What the failure of a check means that belongs to `node`.
 
@@ -38,7 +38,7 @@ def place_and_value(detail: int) -> tuple[int, int]:
     return detail >> 32, (detail & 0xFFFFFFFF) - 2**31
 
 
-@dataclass(frozen=True)
+@record
 class IndexNote(CheckNote):
     """The node is an index out of range: it must stay under `length`."""
 
@@ -58,7 +58,6 @@ class IndexNote(CheckNote):
         return IndexRangeError(f"index{name}: {text}.{written_at(node.sites)}")
 
 
-@dataclass(frozen=True)
 class ConditionNote(CheckNote):
     """The node is a check of the user's, whose condition fails."""
 
@@ -68,7 +67,6 @@ class ConditionNote(CheckNote):
         return failed(self.node.attrs["message"], shape, place, self.node.sites)
 
 
-@dataclass(frozen=True)
 class RoutineNote(CheckNote):
     """The node is a routine that failed; the detail is a row and a number, such as a pivot."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Iterable
 
 from graphc.ir.dim import product
@@ -14,7 +15,7 @@ from graphc.ops.joining import concat_op
 from graphc.ops.routine import RoutineOp
 from graphc.schedule.analysis import Anchors
 from graphc.schedule.contract import product_op
-from graphc.schedule.group import Group, Grouping, Step
+from graphc.schedule.group import Group, Grouping, Step, add_needs
 from graphc.schedule.index import Computed
 from graphc.schedule.runs import anchor_demands
 from graphc.schedule.scatter import known_places
@@ -27,6 +28,7 @@ class Ordering:
     def __init__(self, graph: Graph, grouping: Grouping, anchors: Anchors) -> None:
         self.grouping, self.anchors = grouping, anchors
         self.before = dict(grouping.before)
+        self.needed_by = {step: set(later) for step, later in grouping.needed_by.items()}
         self.steps = list(grouping.steps)
         self.number = grouping.number
         self.readers = self._readers()
@@ -102,12 +104,9 @@ class Ordering:
         return bool(self.before[step] >> self.number[other] & 1)
 
     def _add_need(self, step: Step, other: Step) -> None:
+        self.needed_by[other].add(step)
         more = self.before[other] | (1 << self.number[other])
-        if more & ~self.before[step]:
-            self.before[step] |= more
-            for later in self.steps:
-                if self._needs(later, step):
-                    self.before[later] |= more
+        add_needs(self.before, self.needed_by, step, more)
 
     def _safe_inside(self, step: Step, state: Node, new: Node) -> bool:
         """Whether a step reads each element of the old value before, and only where, it writes the
@@ -127,22 +126,15 @@ class Ordering:
         """The steps, each after what it needs; those that only update states as early as
         possible."""
         sinks = {self.grouping.owner[new] for new in self.in_place}
-        waiting = {step: self.before[step].bit_count() for step in self.steps}
-        direct: dict[Step, list[Step]] = {step: [] for step in self.steps}
+        waiting = Counter(later for step in self.steps for later in self.needed_by[step])
         by_number = {self.number[step]: step for step in self.steps}
-        for step in self.steps:
-            mask = self.before[step]
-            while mask:
-                low = mask & -mask
-                direct[by_number[low.bit_length() - 1]].append(step)
-                mask ^= low
         ready = [self._priority(step, sinks) for step in self.steps if not waiting[step]]
         heapq.heapify(ready)
         order: list[Step] = []
         while ready:
             step = by_number[heapq.heappop(ready)[1]]
             order.append(step)
-            for later in direct[step]:
+            for later in self.needed_by[step]:
                 waiting[later] -= 1
                 if not waiting[later]:
                     heapq.heappush(ready, self._priority(later, sinks))

@@ -11,7 +11,7 @@ Windows that overlap are added up, in the order in which their elements lie best
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from graphc.ir.dim import Dim, floor_divide
 from graphc.ir.graph import Graph
@@ -28,8 +28,7 @@ from graphc.schedule.buffer import VIEW_OPS
 Sizes = tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class _Parts:
+class _Parts(NamedTuple):
     """A node as the regrouping of `node`, which has two axes for each axis with windows."""
 
     node: Node

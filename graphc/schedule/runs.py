@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from graphc.ir.dim import Dim, product
 from graphc.ir.node import Node
@@ -14,13 +13,12 @@ from graphc.schedule.arguments import is_near
 from graphc.schedule.buffer import View
 from graphc.schedule.group import Group, demands_in
 from graphc.schedule.index import Added, Affine, Computed, Padded, Scaled, row_major_strides
-from graphc.schedule.structure import row_variables, value_indices
+from graphc.schedule.structure import Names, row_variables, value_indices
 
 Memory = Callable[[Node], View | None]
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(NamedTuple):
     """Adjacent axes walked as one: the loop variable, and the number of indices."""
 
     name: str
@@ -45,7 +43,7 @@ class Runs:
         self.group, self.anchors, self.memory = group, anchors, memory
         self.structure, self.merged = group.structure, merged
 
-    def of(self, names: list[str], dims: tuple[Dim, ...]) -> list[Run]:
+    def of(self, names: Names, dims: tuple[Dim, ...]) -> list[Run]:
         """The runs of some axes, outermost first; a variable that went into another's is noted."""
         coefficients = self._coefficients(names, dims)
         runs: list[Run] = []
@@ -82,7 +80,7 @@ class Runs:
             return False
         return all(c.get(first, 0) == c.get(second, 0) * extent for c in coefficients)
 
-    def _coefficients(self, names: list[str], dims: tuple[Dim, ...]) -> list[dict[str, Dim]] | None:
+    def _coefficients(self, names: Names, dims: tuple[Dim, ...]) -> list[dict[str, Dim]] | None:
         """For each memory access the flat stride of each loop variable; None if an index stands
         alone."""
         if len(names) < 2:

@@ -13,7 +13,7 @@ own is written by the kernel first, and so are zeros.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from graphc.ir.dim import Dim, product
 from graphc.ir.node import Node
@@ -95,8 +95,7 @@ def lower_scatter(node: Node, memory: Memory) -> Lowered:
     return _Scatter(node, memory).lower()
 
 
-@dataclass(frozen=True)
-class _Run:
+class _Run(NamedTuple):
     """Neighbouring axes of the result walked as one: their variable, their number of elements."""
 
     axes: tuple[int, ...]

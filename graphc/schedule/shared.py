@@ -73,10 +73,19 @@ def repeated_columns(grouping: Grouping, anchors: Anchors) -> set[Node]:
         if not isinstance(step, Group):
             continue
         loops = _loops(step.structure)
+        if len(loops) < 2:
+            continue
+        known: dict[Indices, bool] = {}
         for anchor in step.anchors:
-            for node, at in anchor_demands(anchors, step, anchor):
-                if node is not anchor and anchors.inlined(node) and _is_repeated(at, loops):
-                    repeated[node] = set()
+            taken = anchor_demands(anchors, step, anchor)
+            if not any(node.op.name in EXPENSIVE for node, _ in taken):
+                continue
+            for node, at in taken:
+                if node is not anchor and anchors.inlined(node):
+                    if at not in known:
+                        known[at] = _is_repeated(at, loops)
+                    if known[at]:
+                        repeated[node] = set()
     heavy = {node for node in _heavy(repeated, anchors) if node.op.kind == "elementwise"}
     return heavy - {source for node in heavy for source in node.inputs}
 

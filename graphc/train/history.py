@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator
+from importlib import import_module
 
 from graphc.errors import ArgumentError
 
@@ -71,9 +71,10 @@ class History:
         return f"<History of {len(self.epochs)} epochs: {', '.join(self.columns)}>"
 
     def _repr_html_(self) -> str:
+        escape = import_module("html").escape  # with a large table of names, for notebooks alone
         head, *body = self._cells()
-        rows = ["".join(f"<th>{html.escape(cell)}</th>" for cell in head)]
-        rows += ["".join(f"<td>{html.escape(cell)}</td>" for cell in line) for line in body]
+        rows = ["".join(f"<th>{escape(cell)}</th>" for cell in head)]
+        rows += ["".join(f"<td>{escape(cell)}</td>" for cell in line) for line in body]
         return f"<table>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
 
     def _cells(self) -> list[list[str]]:

@@ -6,9 +6,8 @@ import math
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,8 +44,7 @@ _STEPS_TOGETHER = 2**16
 Columns = tuple[NDArray[Any], ...]
 
 
-@dataclass(frozen=True)
-class _Run:
+class _Run(NamedTuple):
     """What the epochs of one `fit` have in common."""
 
     examples: Examples
@@ -153,33 +151,40 @@ class Trainer:
         step (the last one with finite outputs), and the rows of completed epochs in `history`.
         """
         examples = as_examples("fit", self.inputs, data, batch_size)
-        held_out = None
-        if validation is not None:
-            held_out = as_examples("validation", self.inputs, validation, batch_size)
+        held_out = self._held_out(validation, batch_size)
         self._check_run(epochs, seed)
         watch = self._watch(early_stopping, held_out is not None)
         if held_out is not None:
             self.evaluation  # noqa: B018 - what cannot be compiled is an error before training
         self.history.best_epoch = None
-        last = self.epoch + epochs
-        steps = math.ceil(len(examples[0]) / batch_size)
+        last, steps = self.epoch + epochs, math.ceil(len(examples[0]) / batch_size)
         display = show_progress(progress, self.epoch, last, steps)
         run = _Run(examples, held_out, batch_size, steps, seed, shuffle, display)
-        # Where nothing is to be done between epochs, many of them are one native loop.
-        stays = held_out is None and watch is None and on_epoch is None
-        together = max(1, _STEPS_TOGETHER // steps) if stays else 1
         try:
-            while self.epoch < last:
-                row = self._train(run, min(together, last - self.epoch))
-                if on_epoch is not None:
-                    on_epoch(row)
-                if watch is not None and watch.finished(row):
-                    break
+            self._train_until(last, run, watch, on_epoch)
         finally:
             display.close()
         if watch is not None:
             self.history.best_epoch = watch.restore()
         return self.history
+
+    def _train_until(
+        self,
+        last: int,
+        run: _Run,
+        watch: Watch | None,
+        on_epoch: Callable[[Row], object] | None,
+    ) -> None:
+        """Epochs up to the number `last`, or until the watch says that it is enough."""
+        # Where nothing is to be done between epochs, many of them are one native loop.
+        stays = run.held_out is None and watch is None and on_epoch is None
+        together = max(1, _STEPS_TOGETHER // run.steps) if stays else 1
+        while self.epoch < last:
+            row = self._train(run, min(together, last - self.epoch))
+            if on_epoch is not None:
+                on_epoch(row)
+            if watch is not None and watch.finished(row):
+                return
 
     def evaluate(self, data: object, batch_size: int = 256) -> dict[str, float]:
         """Loss and metrics as means over the examples, with `gx.training` off.
@@ -290,6 +295,11 @@ class Trainer:
         names, count = ("loss", *self.metrics), len(examples[0])
         pairs = zip(names, columns, strict=True)
         return {name: mean_over_examples(column, batch_size, count) for name, column in pairs}
+
+    def _held_out(self, validation: object, batch_size: int) -> Examples | None:
+        if validation is None:
+            return None
+        return as_examples("validation", self.inputs, validation, batch_size)
 
     @at_user_line
     def _check_run(self, epochs: object, seed: object) -> None:
