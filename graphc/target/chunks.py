@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-# A part that is handed over has at least this much work (see `loops.work`). Measured: a region
-# costs 0.7 us and some cache misses, so two threads begin to gain at two parts of about 2 us: for a
-# row sum at 65,536 elements, for exp at 16,384, for a softmax at 8,192.
-PARALLEL_WORK = 65_536
+from graphc.loops.work import PARALLEL_WORK
+
 # The work of copying an element from memory that no cache holds.
 COPY_WORK = 4
+SHORT_ROW, MANY_ROWS = 512, 256
 # The most chunks that a kernel is cut into: enough for balance, few enough to cost nothing.
 MAXIMUM_CHUNKS = 64
 
@@ -27,5 +26,7 @@ def chunk(extent: int, row_work: int, visit_work: int = COPY_WORK) -> int:
         return max(extent, 1)
     chunks = min(MAXIMUM_CHUNKS, total // PARALLEL_WORK, extent)
     grain = -(-extent // chunks)
-    # Whole cache lines, so that two threads do not write one.
-    return -(-grain // 16) * 16 if row_work < 16 and grain > 16 else grain
+    # Whole cache lines, so that two threads do not write one; and whole blocks of short rows that
+    # are computed side by side, where there are rows enough for that to balance (`loops.lanes`).
+    whole = row_work < 16 or (row_work <= SHORT_ROW and extent >= MANY_ROWS)
+    return -(-grain // 16) * 16 if whole and grain > 16 else grain

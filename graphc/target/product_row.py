@@ -9,23 +9,19 @@ from graphc.ir.dim import evaluate, product
 from graphc.ops.evaluate import evaluate_static
 from graphc.schedule.analysis import BATCH_STRIDES
 from graphc.schedule.buffer import View, batch_axes, batch_runs, matrix_layout
-from graphc.schedule.memory import ALIGNMENT
+from graphc.schedule.product_tiles import cut, part_bytes
 from graphc.schedule.schedule import Product
-from graphc.target.blas import gemm_terms, gemm_tiles
 from graphc.target.chunks import chunk
 from graphc.target.instructions import COLUMNS, Gemm, Opcode, float_bits
-from graphc.target.storage import Cells
 
 
 def product_row(step: Product, sizes: Mapping[str, int]) -> list[int]:
     """The GEMM row of a product."""
     a, b, c = step.a, step.b, step.c
-    m, k, n = (evaluate(dim, sizes) for dim in (a.shape[-2], a.shape[-1], c.shape[-1]))
-    batch = evaluate(product(c.shape[:-2]), sizes)
+    m, n, k, batch, dtype, tile, terms = cut(a, c, sizes)
     scale = 1.0 if step.scale is None else evaluate_static(step.scale, sizes)
     if k == 0:
         scale = 0.0  # a sum of nothing is 0, also where the scale is infinite
-    dtype = c.buffer.dtype.name
     row = [0] * COLUMNS
     row[0] = Opcode.GEMM
     row[Gemm.DTYPE] = int(dtype == "float64")
@@ -34,9 +30,8 @@ def product_row(step: Product, sizes: Mapping[str, int]) -> list[int]:
     row[Gemm.TRANS_A], row[Gemm.LDA] = _layout(a, sizes, BATCH_STRIDES)
     row[Gemm.TRANS_B], row[Gemm.LDB] = _layout(b, sizes, BATCH_STRIDES)
     row[Gemm.LDC] = _layout(c, sizes)[1]
-    tile = gemm_tiles(m, n, k, dtype, max(batch, 1), bool(row[Gemm.TRANS_A]))
     row[Gemm.TILE_M], row[Gemm.TILE_N] = tile
-    row[Gemm.TILE_K] = gemm_terms(m, n, k, dtype, batch, tile)
+    row[Gemm.TILE_K] = terms
     row[Gemm.STRIDE_C] = _batch_stride(c, sizes)
     _batches(row, a, b, sizes)
     return row
@@ -65,23 +60,21 @@ def _batch_stride(view: View, sizes: Mapping[str, int]) -> int:
     return evaluate(view.strides[axes[-1]], sizes) if axes else 0
 
 
-def parts_row(row: list[int], cells: Cells, holds: list[Any]) -> list[int]:
-    """The SUM row after a product whose terms are cut: then `row` gives parts of it to scratch.
+def parts_row(row: list[int], workspace: int) -> list[int]:
+    """The SUM row after a product whose terms are cut: then `row` gives parts of it to the memory
+    at the address `workspace`.
 
     Else an empty list.
     """
-    m, n, batch = row[Gemm.M], row[Gemm.N], row[Gemm.BATCH]
+    m, n = row[Gemm.M], row[Gemm.N]
     parts = -(-row[Gemm.K] // max(row[Gemm.TILE_K], 1))
     if parts < 2:
         return []
-    itemsize = 8 if row[Gemm.DTYPE] else 4
-    apart = -(-m * n * itemsize // ALIGNMENT) * ALIGNMENT
-    scratch = cells.scratch(batch * parts * apart)
-    holds.append(scratch)
+    dtype, itemsize = ("float64", 8) if row[Gemm.DTYPE] else ("float32", 4)
     total = list(row)
     total[0], total[Gemm.K], total[Gemm.TILE_K], total[Gemm.TILE_N] = Opcode.SUM, parts, 0, 0
     total[Gemm.TILE_M] = chunk(m, n * parts)
-    total[Gemm.A], total[Gemm.LDA] = int(scratch.ctypes.data), n
-    total[Gemm.STRIDE_A] = row[Gemm.STRIDE_C] = apart // itemsize
+    total[Gemm.A], total[Gemm.LDA] = workspace, n
+    total[Gemm.STRIDE_A] = row[Gemm.STRIDE_C] = part_bytes(m, n, dtype) // itemsize
     row[Gemm.C], row[Gemm.LDC], row[Gemm.BETA] = total[Gemm.A], n, float_bits(0.0)
     return total

@@ -9,7 +9,8 @@ computes it.
 - A is read element by element, so it may be transposed: only the two strides differ.
 - B is read in rows of vectors, two vectors wide. The columns of a transposed one are first copied
   side by side; so are rows that lie a page or more apart, which would share few sets of the nearest
-  cache, if enough rows of A use the copy.
+  cache, if enough rows of A use the copy. Rows of the next vectors are copied while those before
+  are multiplied.
 - Columns that fill no vector are masked off; rows that fill no block are computed as copies of
   the last one and not stored. Nothing outside the matrices is touched.
 - With beta = 0, zeros stand for the rows of C. With alpha = 0, as in BLAS, A and B are not read.
@@ -28,14 +29,8 @@ from numba.core import cgutils, types
 
 from graphc.target.instructions import Gemm
 from graphc.target.machine_intrinsics import BYTE, INT64, intrinsic
-from graphc.target.product_panels import VECTORS, PanelBuilder
-
-PART = 256
-"""Terms added at once: two vectors of so many rows of B stay in the nearest cache."""
-
-# Measured: with rows of B a page or more apart, a copy gained up to a third for 32 to 125 rows of A
-# (nothing for 16); with rows 1 KB apart it lost 4 per cent for 128.
-COPY_ROWS, COPY_DISTANCE = 32, 4096
+from graphc.target.product_panels import VECTORS, NextPanel
+from graphc.target.product_right import PART, Right, RightBuilder
 
 _POINTER = BYTE.as_pointer()
 
@@ -77,16 +72,6 @@ class _Operands(NamedTuple):
     old_column: Any  # 1, or 0
 
 
-class _Stored(NamedTuple):
-    """B, and room for a panel of it."""
-
-    room: Any
-    b: Any
-    leading: Any
-    flipped: Any
-    copied: Any
-
-
 class _Panel(NamedTuple):
     """Some columns of op(B) and of C."""
 
@@ -94,9 +79,10 @@ class _Panel(NamedTuple):
     b_term: Any
     column: Any  # where they begin in a row of C, in bytes
     masks: list[Any]  # of each vector; None if all its lanes exist
+    following: NextPanel
 
 
-class _Writer(PanelBuilder):
+class _Writer(RightBuilder):
     """Emits the function for one type of element."""
 
     def __init__(self, builder: ir.IRBuilder, width: int, block: Block) -> None:
@@ -136,27 +122,10 @@ class _Writer(PanelBuilder):
         """The whole function: a part of the terms after the other, once at least."""
         builder = self.builder
         given = self.operands(row, a, c, rows, terms)
-        stored = self.stored(row, b, rows)
-        b_term = builder.select(stored.flipped, INT64(self.size), stored.leading)
+        right = self.right(row, b, rows, columns, given.terms)
         some = builder.icmp_signed(">", given.terms, INT64(0))
         with self.count(builder.select(some, given.terms, INT64(1)), PART) as term:
-            start = self.at(stored.b, builder.mul(term, b_term), BYTE)
-            self.panels(self.part(given, term), stored._replace(b=start), columns)
-
-    def stored(self, row: Any, b: Any, rows: Any) -> _Stored:
-        builder = self.builder
-        leading = self.bytes(self.cell(row, Gemm.LDB))
-        flipped = builder.icmp_signed("!=", self.cell(row, Gemm.TRANS_B), INT64(0))
-        many = builder.icmp_signed(">=", rows, INT64(COPY_ROWS))
-        far = builder.icmp_signed(">=", leading, INT64(COPY_DISTANCE))
-        room = self.memory(ir.ArrayType(self.vector, PART * VECTORS))
-        return _Stored(
-            room=builder.bitcast(room, _POINTER),
-            b=builder.inttoptr(b, _POINTER),
-            leading=leading,
-            flipped=flipped,
-            copied=builder.or_(flipped, builder.and_(many, far)),
-        )
+            self.panels(self.part(given, term), right, term)
 
     def part(self, given: _Operands, term: Any) -> _Operands:
         """The product of some terms from `term` on, added to C except for the first."""
@@ -172,23 +141,20 @@ class _Writer(PanelBuilder):
             old_column=builder.select(first, given.old_column, INT64(1)),
         )
 
-    def panels(self, given: _Operands, stored: _Stored, columns: Any) -> None:
+    def panels(self, given: _Operands, right: Right, term: Any) -> None:
         """One panel of two vectors after the other."""
         builder, across = self.builder, VECTORS * self.lanes
-        room, b, leading, flipped, copied = stored
-        with self.count(columns, across) as j:
-            width = self.smaller(builder.sub(columns, j), INT64(across))
-            column = self.bytes(j)
-            start = builder.select(flipped, builder.mul(j, leading), column)
-            source = self.at(b, start, BYTE)
-            with builder.if_then(copied), builder.if_else(flipped) as (upright, level):
-                with upright:
-                    self.copy_columns(room, source, leading, given.terms, width)
-                with level:
-                    self.copy_rows(room, source, leading, given.terms, width)
-            source = builder.select(copied, room, source)
-            step = builder.select(copied, INT64(VECTORS * self.vector_bytes), leading)
-            self.panel(given, _Panel(source, step, column, [None] * VECTORS), width)
+        with self.count(right.columns, across) as j:
+            width = self.smaller(builder.sub(right.columns, j), INT64(across))
+            source = self.place(right, term, j)
+            room = self.at(right.rooms, builder.load(right.used), BYTE)
+            with builder.if_then(right.copied):
+                self.fill(right, room, source, given.terms, width)
+                self.begin_next(right, term, j)
+            source = builder.select(right.copied, room, source)
+            step = builder.select(right.copied, INT64(self.row_bytes), right.leading)
+            panel = _Panel(source, step, self.bytes(j), [None] * VECTORS, right.following)
+            self.panel(given, panel, width)
 
     def panel(self, given: _Operands, panel: _Panel, width: Any) -> None:
         """`width` columns: two vectors, two of which the second is a part, or a part of one."""
@@ -236,7 +202,9 @@ class _Writer(PanelBuilder):
             is_read = builder.icmp_signed("!=", given.old_column, INT64(0))
             with builder.if_then(is_read):
                 self.ask_for(given, panel, i, count)
-        with self.count(given.terms) as term:
+        whole = count == self.rows  # what is no whole block may be all there is, and is soon done
+        terms = given.terms
+        with self.terms_beside(panel.following, terms) if whole else self.count(terms) as term:
             along = self.at(panel.b, builder.mul(term, panel.b_term), BYTE)
             right = [
                 self.load(self.at(along, INT64(vector * self.vector_bytes), self.vector), mask)

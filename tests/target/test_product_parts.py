@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import graphc as gx
+from graphc.schedule.product_tiles import gemm_terms, gemm_tiles, part_bytes
 from graphc.target import driver, python_driver
-from graphc.target.blas import gemm_terms, gemm_tiles
 from graphc.target.instructions import (
     COLUMNS,
     CONTEXT_WORDS,
@@ -24,7 +24,7 @@ from graphc.target.instructions import (
     float_bits,
 )
 from graphc.target.product_row import parts_row
-from graphc.target.storage import Cells
+from graphc.target.storage import aligned
 
 
 class Cut:
@@ -50,10 +50,10 @@ class Cut:
             row[Gemm[f"STRIDE_{name}"]] = array.strides[0] // array.itemsize
         for name, value in cells.items():
             row[Gemm[name.upper()]] = value
-        self.row, self.holds = row, []  # type: ignore[var-annotated]
-        self.total = parts_row(row, Cells(0), self.holds)
-        for scratch in self.holds:
-            scratch[...] = 255  # NaN
+        parts = -(-k // row[Gemm.TILE_K])
+        self.row, self.workspace = row, aligned(batch * parts * part_bytes(m, n, dtype))
+        self.workspace[...] = 255  # NaN
+        self.total = parts_row(row, self.workspace.ctypes.data)
 
     def table(self) -> np.ndarray:
         return np.array([self.row, self.total, [Opcode.HALT, *[0] * (COLUMNS - 1)]], np.int64)
@@ -148,21 +148,6 @@ def test_bits_do_not_depend_on_the_number_of_threads() -> None:
         found.append(done.stdout.split())
     assert [int(workers) for _, workers in found] == [0, 1, 4]
     assert len({bits for bits, _ in found}) == 1
-
-
-def test_terms_are_cut_only_where_c_is_too_small() -> None:
-    """Parts cost memory and a sum: tiles of C come first, and short sums stay whole."""
-    for m, n, k in product([1, 7, 64, 500, 4096], repeat=3):
-        for dtype in ("float32", "float64"):
-            tile = gemm_tiles(m, n, k, dtype)
-            terms = gemm_terms(m, n, k, dtype, 1, tile)
-            tiles = -(-m // tile[0]) * -(-n // tile[1])
-            parts = -(-k // terms)
-            assert 1 <= terms <= k
-            assert parts == 1 or (terms >= 512 and tiles * parts <= 64 and m * n <= 512 * 512)
-    assert gemm_terms(32, 10, 64, "float32", 1, (32, 10)) == 64
-    assert gemm_terms(5, 5, 0, "float32", 1, (5, 5)) == 0
-    assert gemm_terms(0, 5, 9, "float32", 0, (1, 5)) == 9
 
 
 @pytest.mark.parametrize("target", ["cpu", "python"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import functools
 import itertools
-import mmap
 import random
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +14,7 @@ import numpy as np
 import pytest
 from llvmlite import ir
 
-from graphc.target import blas, driver, engine, object_code, small_product, threads
+from graphc.target import blas, driver, engine, object_code, product_right, small_product, threads
 from graphc.target.instructions import (
     COLUMNS,
     CONTEXT_WORDS,
@@ -24,6 +23,7 @@ from graphc.target.instructions import (
     Opcode,
     float_bits,
 )
+from tests.target.fence import Fenced
 
 BLOCKS = [
     small_product.Block(64, 8, True),
@@ -46,31 +46,9 @@ def compiled(dtype: str, block: small_product.Block) -> Callable[..., None]:
     parsed = llvm.parse_assembly(str(module))
     parsed.verify()
     object_code.optimize(parsed)
-    code = object_code.emit(parsed)
-    address = engine.load(code, symbol, engine.undefined_symbols(code))
+    code, needs = object_code.loadable(object_code.emit(parsed), symbol)
+    address = engine.load(code, symbol, needs)
     return ctypes.CFUNCTYPE(None, *[ctypes.c_int64] * 7)(address)
-
-
-class Fenced:
-    """Arrays between pages that may not be touched, at the end of what may be or at the start."""
-
-    PAGE = mmap.PAGESIZE
-
-    def __init__(self, at_the_end: bool) -> None:
-        self.at_the_end = at_the_end
-        self.kept: list[mmap.mmap] = []
-
-    def array(self, count: int, dtype: str) -> np.ndarray:
-        size = count * np.dtype(dtype).itemsize
-        inside = -(-max(size, 1) // self.PAGE) * self.PAGE
-        memory = mmap.mmap(-1, inside + 2 * self.PAGE)
-        self.kept.append(memory)
-        start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
-        protect = ctypes.CDLL(None).mprotect
-        for page in (start, start + self.PAGE + inside):
-            assert protect(ctypes.c_void_p(page), ctypes.c_size_t(self.PAGE), 0) == 0
-        offset = self.PAGE + (inside - size if self.at_the_end else 0)
-        return np.frombuffer(memory, dtype, count, offset)
 
 
 class Case:
@@ -199,9 +177,9 @@ def test_random_products(dtype: str, block: small_product.Block, flips: tuple[bo
         (77, 50, 7),
         (64, 32, 32),
         # Rows of B that lie a page apart, with and without a last panel of some columns.
-        (small_product.COPY_ROWS, 1024 + 32, 3),
-        (small_product.COPY_ROWS + 1, 1024 + 5, small_product.PART + 2),
-        *((5, 35, small_product.PART * 2 + over) for over in (-1, 0, 1)),
+        (product_right.COPY_ROWS, 1024 + 32, 3),
+        (product_right.COPY_ROWS + 1, 1024 + 5, product_right.PART + 2),
+        *((5, 35, product_right.PART * 2 + over) for over in (-1, 0, 1)),
     ]
     for size in sizes:
         case = Case(rng, size, dtype, flips=flips, at_the_end=rng.random() < 0.5)
@@ -241,6 +219,32 @@ def test_an_element_depends_on_its_row_and_column_alone(
     case.operand("b")[...] = b
     directly(block)(case)
     assert len(set(case.matrix(case.c, case.m, case.n, case.ldc).ravel().tolist())) == 1
+
+
+@each_kind
+@pytest.mark.parametrize("rows", [32, 37, 77])
+def test_copies_beside_the_product_keep_its_bits(
+    dtype: str, block: small_product.Block, rows: int
+) -> None:
+    """Columns of a wide B, whose panels are copied while those before are multiplied, and the same
+    columns of a narrow one, which is read where it is. Several parts of terms; odd borders."""
+    terms = 2 * product_right.PART + 5
+    for width in (4096 // np.dtype(dtype).itemsize, 1024 + 45):
+        if not block.masks:
+            width &= -4
+        wide = Case(random.Random(7), (rows, width, terms), dtype, flips=(False, False), beta=0.0)
+        wide.check(directly(block))
+        whole = wide.matrix(wide.c, rows, width, wide.ldc)
+        for first in range(0, width, 400):
+            columns = slice(first, min(first + 400, width))
+            size = (rows, columns.stop - first, terms)
+            narrow = Case(random.Random(8), size, dtype, flips=(False, False), beta=0.0)
+            narrow.alpha = wide.alpha
+            narrow.operand("a")[...] = wide.operand("a")
+            narrow.operand("b")[...] = wide.operand("b")[:, columns]
+            directly(block)(narrow)
+            part = narrow.matrix(narrow.c, rows, size[1], narrow.ldc)
+            np.testing.assert_array_equal(part, whole[:, columns])
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -257,13 +257,13 @@ print("done")
 
 BITS = """
 import hashlib
-from graphc.target import blas
+from graphc.schedule.product_tiles import gemm_tiles
 from graphc.target.instructions import COLUMNS, Opcode, float_bits
 rng = np.random.default_rng(0)
 m, n, k = 300, 260, 200
 a, b = rng.standard_normal((m, k), np.float32), rng.standard_normal((k, n), np.float32)
 c = np.zeros((m, n), np.float32)
-rows, columns = blas.gemm_tiles(m, n, k, "float32")
+rows, columns = gemm_tiles(m, n, k, "float32")
 table = np.zeros((2, COLUMNS), np.int64)
 table[0, :18] = (
     Opcode.GEMM, 0, 0, 0, m, n, k, float_bits(1.0), a.ctypes.data, k, b.ctypes.data, n,
