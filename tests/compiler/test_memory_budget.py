@@ -151,7 +151,7 @@ MODELS: dict[str, Callable[[], Model]] = {
 }
 # By how much the least budget is below what is taken without one, at least.
 FACTORS = {
-    "descent": 1.7, "momentum": 2.5, "gradients": 2.9, "dropout": 2.4, "chain": 1.5,
+    "descent": 1.7, "momentum": 2.5, "gradients": 2.9, "dropout": 2.1, "chain": 1.5,
     "transformer": 1.5, "assortment": 1.15,
 }  # fmt: skip
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import graphc as gx
-from graphc.compiler import passes
+from graphc.compiler import kernels
 from graphc.errors import IndexRangeError
 from graphc.loops.ir import (
     HI,
@@ -163,7 +163,7 @@ def arguments(inputs: list[Any], rows: int, columns: int) -> list[np.ndarray]:
 def compiled_without(inputs: list[Any], outputs: list[Any], monkeypatch: Any) -> gx.Function:
     """A program whose rows are left as they are."""
     with monkeypatch.context() as patch:
-        patch.setattr(passes, "rows_in_lanes", lambda given, sizes, rows: given)
+        patch.setattr(kernels, "rows_in_lanes", lambda given, sizes, rows: given)
         return gx.compile(inputs, outputs)
 
 
