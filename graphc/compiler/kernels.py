@@ -42,9 +42,9 @@ def render_steps(plan: Schedule) -> dict[ScheduledStep, Rendered]:
 
 def shaped_loops(lowered: Lowered) -> Kernel:
     """The kernel of a step, with its loops made fit for vectors."""
-    kernel = peel(defer_checks(hoist(transpose(lowered.kernel))))
     numbers = enumerate(value for _, value in lowered.scalars)
     sizes = {position: value for position, value in numbers if type(value) is int}
+    kernel = peel(defer_checks(hoist(transpose(lowered.kernel))), sizes)
     rows = lowered.extent if isinstance(lowered.extent, int) else 0
     in_lanes = rows_in_lanes(kernel, sizes, rows)
     return unroll(kernel) if in_lanes is kernel else in_lanes

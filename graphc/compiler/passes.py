@@ -36,6 +36,7 @@ from graphc.schedule.control import body_graphs, with_graphs
 from graphc.schedule.expand import expand
 from graphc.schedule.kinks import test_extremes
 from graphc.schedule.memory import lives
+from graphc.schedule.orient import orient_products
 from graphc.schedule.regroup import regroup_windows
 from graphc.schedule.schedule import Schedule
 from graphc.schedule.split import split_reductions
@@ -75,6 +76,7 @@ PASSES: tuple[tuple[str, Callable[..., Graph]], ...] = (
     ("expand", expand),
     ("simplify", rewrite_expanded),
     ("tiny", write_out_tiny_products),
+    ("orient", orient_products),
     ("contract", contract),
     ("kinks", test_extremes),
     ("regroup", regroup_windows),

@@ -1,8 +1,9 @@
 """Loops without tests in the middle: a loop that reads padding is divided where its tests change.
 
 A padded array is read as `where(0 <= i - low < length, x[i - low], 0)`. Such a test keeps a loop
-from loading neighbours together, and it holds everywhere but near the edges. So the indices at
-which all tests hold get a loop of their own, without tests, and one loop runs over both edges.
+from loading neighbours together, and it holds everywhere but near the edges; or, of an array of a
+few elements, only there. So the indices between the edges get a loop of their own, without tests,
+and one loop runs over both edges.
 """
 
 from __future__ import annotations
@@ -32,54 +33,77 @@ from graphc.loops.ir import (
 )
 from graphc.loops.tidy import changed, expressions, names, parts
 
-_ZERO, _TRUE = Constant(0, "int64"), Constant(True, "bool")
+_ZERO = Constant(0, "int64")
+_TRUE, _FALSE = Constant(True, "bool"), Constant(False, "bool")
+# What holds for no more indices than this is taken as an edge.
+_EDGE = 16
 
 
 class _Test(NamedTuple):
-    """A condition that holds for begin <= index < end."""
+    """A condition that holds for begin <= index < end: in the middle, or at one of the edges."""
 
     condition: Expression
     begin: Expression
     end: Expression
+    in_the_middle: bool  # and not only at one edge
+
+    @property
+    def least(self) -> Expression | None:
+        """Where the middle may begin, as far as this test says."""
+        if self.in_the_middle:
+            return self.begin
+        return self.end if self.begin == _ZERO else None
+
+    @property
+    def most(self) -> Expression | None:
+        """Where the middle must end, as far as this test says."""
+        if self.in_the_middle:
+            return self.end
+        return None if self.begin == _ZERO else self.begin
 
 
-def peel(kernel: Kernel) -> Kernel:
-    """The kernel with its innermost loops divided where tests for padding change."""
-    return replace(kernel, body=_block(kernel.body))
+def peel(kernel: Kernel, sizes: Mapping[int, int]) -> Kernel:
+    """The kernel with its innermost loops divided where tests for padding change.
+
+    `sizes` are the arguments of the kernel that are the same at each call, by position.
+    """
+    return replace(kernel, body=_block(kernel.body, sizes))
 
 
-def _block(body: Iterable[Statement]) -> tuple[Statement, ...]:
+def _block(body: Iterable[Statement], sizes: Mapping[int, int]) -> tuple[Statement, ...]:
     result: list[Statement] = []
     for statement in body:
-        result += _loop(statement) if isinstance(statement, Loop) else [statement]
+        result += _loop(statement, sizes) if isinstance(statement, Loop) else [statement]
     return tuple(result)
 
 
-def _loop(loop: Loop) -> list[Statement]:
+def _loop(loop: Loop, sizes: Mapping[int, int]) -> list[Statement]:
     if any(isinstance(statement, Loop) for statement in loop.body):
-        return [replace(loop, body=_block(loop.body))]
+        return [replace(loop, body=_block(loop.body, sizes))]
     # An axis whose length is written in the source is too short to be worth it.
     short = isinstance(loop.axis.stop, Constant) and loop.axis.kind != PARALLEL
     if loop.accumulators or loop.carries or short:
         return [loop]
-    tests = _tests(loop)
+    tests = _tests(loop, sizes)
     return _divided(loop, tests) if tests else [loop]
 
 
 def _divided(loop: Loop, tests: Sequence[_Test]) -> list[Statement]:
-    """One loop over the indices below and above those where all tests hold, one over these."""
+    """One loop over both edges, and one over the indices between, where the tests are known."""
     axis = loop.axis
     low, high = (LO, HI) if axis.kind == PARALLEL else (axis.start, axis.stop)
-    first = _extreme("minimum", [_extreme("maximum", [low, *(t.begin for t in tests)]), high])
+    least = [test.least for test in tests if test.least is not None]
+    most = [test.most for test in tests if test.most is not None]
+    first = _extreme("minimum", [_extreme("maximum", [low, *least]), high])
     begin, end = (Variable(f"{name}_{axis.name}", "int64") for name in ("begin", "end"))
-    last = _extreme("maximum", [_extreme("minimum", [high, *(t.end for t in tests)]), begin])
+    last = _extreme("maximum", [_extreme("minimum", [high, *most]), begin])
     edge = Variable(f"edge_{axis.name}", "int64")
     below = Apply("equal", (edge, _ZERO), "bool")
     edges = Axis(
         axis.name, Apply("where", (below, low, end), "int64"),
         Apply("where", (below, begin, high), "int64"), SEQUENTIAL,
     )  # fmt: skip
-    inside = _within(loop.body, {test.condition for test in tests})
+    inside = _within(loop.body, {t.condition: _TRUE if t.in_the_middle else _FALSE for t in tests})
     return [
         Let(begin.name, first),
         Let(end.name, last),
@@ -106,7 +130,7 @@ def _extreme(operation: str, values: Sequence[Expression]) -> Expression:
 # ---- tests
 
 
-def _tests(loop: Loop) -> list[_Test]:
+def _tests(loop: Loop, sizes: Mapping[int, int]) -> list[_Test]:
     """The different tests of padding in a loop without loops inside."""
     bound = {loop.axis.name, *(s.name for s in loop.body if isinstance(s, Let))}
     found: dict[Expression, _Test] = {}
@@ -115,7 +139,7 @@ def _tests(loop: Loop) -> list[_Test]:
         value = stack.pop()
         test = None
         if isinstance(value, Apply) and value.operation == "logical_and":  # as all tests are
-            test = found.get(value) or _test(value, loop.axis.name, bound)
+            test = found.get(value) or _test(value, loop.axis.name, bound, sizes)
         if test is not None:
             found[value] = test
         else:
@@ -123,7 +147,7 @@ def _tests(loop: Loop) -> list[_Test]:
     return list(found.values())
 
 
-def _test(value: Expression, name: str, bound: set[str]) -> _Test | None:
+def _test(value: Expression, name: str, bound: set[str], sizes: Mapping[int, int]) -> _Test | None:
     """What `0 <= index + rest < limit` asks of the loop variable; None for anything else."""
     if not isinstance(value, Apply) or value.operation != "logical_and":
         return None
@@ -140,7 +164,15 @@ def _test(value: Expression, name: str, bound: set[str]) -> _Test | None:
     if len(rest) != len(terms) - 1 or any(names(term) & bound for term in rest):
         return None
     zero: Expression = _ZERO
-    return _Test(value, reduce(_minus, rest, zero), reduce(_minus, rest, limit))
+    begin, end = reduce(_minus, rest, zero), reduce(_minus, rest, limit)
+    return _Test(value, begin, end, _is_wide(limit, sizes))
+
+
+def _is_wide(limit: Expression, sizes: Mapping[int, int]) -> bool:
+    """Whether so many indices are more than an edge, as far as is known."""
+    if isinstance(limit, Constant):
+        return int(limit.value) > _EDGE
+    return not isinstance(limit, Argument) or sizes.get(limit.position, _EDGE + 1) > _EDGE
 
 
 def _terms(value: Expression) -> list[Expression]:
@@ -160,13 +192,15 @@ def _minus(value: Expression, term: Expression) -> Expression:
 # ---- where the tests hold
 
 
-def _within(body: Sequence[Statement], true: set[Expression]) -> tuple[Statement, ...]:
-    """The statements where every condition in `true` holds."""
-    known: dict[Expression, Expression] = dict.fromkeys(true, _TRUE)
+def _within(
+    body: Sequence[Statement], conditions: Mapping[Expression, Expression]
+) -> tuple[Statement, ...]:
+    """The statements where it is known which conditions hold."""
+    known = dict(conditions)
     result: list[Statement] = []
     for statement in body:
         new = changed(statement, lambda value: _expression(value, known))
-        if isinstance(new, Let) and (new.value == _TRUE or _is_index(new.value)):
+        if isinstance(new, Let) and (new.value in (_TRUE, _FALSE) or _is_index(new.value)):
             known[Variable(new.name, new.value.dtype)] = new.value
         else:
             result.append(new)
@@ -189,8 +223,10 @@ def _expression(value: Expression, known: Mapping[Expression, Expression]) -> Ex
     if not isinstance(value, Apply):
         return value
     operands = tuple(_expression(operand, known) for operand in value.operands)
-    if value.operation == "where" and operands[0] == _TRUE:
-        return operands[1]
+    if value.operation == "where" and operands[0] in (_TRUE, _FALSE):
+        return operands[1] if operands[0] == _TRUE else operands[2]
+    if value.operation == "logical_and" and _FALSE in operands:
+        return _FALSE
     if value.operation == "logical_and" and _TRUE in operands:
         return operands[1] if operands[0] == _TRUE else operands[0]
     new = replace(value, operands=operands)

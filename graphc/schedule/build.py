@@ -56,7 +56,14 @@ from graphc.schedule.schedule import (
     Schedule,
     ScheduledStep,
 )
-from graphc.schedule.shared import compared_floats, repeated_columns, row_results, shared_work
+from graphc.schedule.shared import (
+    compared_floats,
+    repeated_columns,
+    repeated_places,
+    row_results,
+    shared_work,
+)
+from graphc.schedule.wrapped import read_wrapped
 
 # Storing shared values changes the groups, which may share other values: it settles in a few
 # rounds.
@@ -68,7 +75,7 @@ def schedule(graph: Graph, most: int = MAXIMUM_KERNEL) -> Schedule:
 
     With `most` fewer operations in a kernel where that changes no bit of a result.
     """
-    graph, parts = place_pieces(_own_roots(join_padding(graph)))
+    graph, parts = place_pieces(_own_roots(read_wrapped(join_padding(graph))))
     extra: set[Node] = set()
     compared = compared_floats(graph)
     earlier: Anchors | None = None
@@ -82,6 +89,7 @@ def schedule(graph: Graph, most: int = MAXIMUM_KERNEL) -> Schedule:
         more = (
             repeated_columns(grouping, anchors) - extra
             or (shared_work(grouping, anchors, compared) | row_results(grouping, anchors)) - extra
+            or repeated_places(grouping, anchors) - extra
         )
         if not more:
             break

@@ -4,6 +4,7 @@ they must not differ."""
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 
 from graphc.ir.dim import Dim, product
 from graphc.ir.graph import Graph
@@ -24,6 +25,8 @@ from graphc.schedule.structure import (
 # A value is stored for a loop over as many elements; below that, another kernel costs more than it
 # saves.
 _WORTH_STORING = 1 << 14
+# The operations and loads that are repeated for each element, from which on storing is cheaper.
+_MUCH_AGAIN = 40
 
 
 def compared_floats(graph: Graph) -> set[Node]:
@@ -88,6 +91,53 @@ def repeated_columns(grouping: Grouping, anchors: Anchors) -> set[Node]:
                         repeated[node] = set()
     heavy = {node for node in _heavy(repeated, anchors) if node.op.kind == "elementwise"}
     return heavy - {source for node in heavy for source in node.inputs}
+
+
+def repeated_places(grouping: Grouping, anchors: Anchors) -> set[Node]:
+    """Values that one kernel would compute at several places for each element, such as what a
+    stencil of a stencil reads, where that is more work than storing them."""
+    found: set[Node] = set()
+    for step in grouping.steps:
+        if not isinstance(step, Group) or not _is_long(step.structure):
+            continue
+        places: defaultdict[Node, set[Indices]] = defaultdict(set)
+        for anchor in step.anchors:
+            for node, at in anchor_demands(anchors, step, anchor):
+                if node is not anchor and anchors.inlined(node) and node.ndim:
+                    places[node].add(at)
+        found |= _topmost(_much_repeated(places), anchors)
+    return found
+
+
+def _is_long(structure: Structure) -> bool:
+    visited = product((*structure.rows, *structure.inner, *structure.kept))
+    return not isinstance(visited, int) or visited >= _WORTH_STORING
+
+
+def _much_repeated(places: Mapping[Node, set[Indices]]) -> set[Node]:
+    """Those whose operations, counted at all places but one, are many."""
+    made: dict[Node, int] = {}  # the operations of a value at one place
+    for node in sorted(places, key=lambda n: n.number):
+        own = node.op.kind == "elementwise"
+        made[node] = own + sum(made.get(source, 1) for source in set(node.inputs))
+    return {
+        node
+        for node, known in places.items()
+        if node.op.kind == "elementwise" and (len(known) - 1) * made[node] >= _MUCH_AGAIN
+    }
+
+
+def _topmost(nodes: set[Node], anchors: Anchors) -> set[Node]:
+    """Those that are no part of another one."""
+    inside: set[Node] = set()
+    for node in sorted(nodes, key=lambda n: -n.number):
+        stack = [*node.inputs]
+        while stack:
+            source = stack.pop()
+            if source not in inside and anchors.inlined(source):
+                inside.add(source)
+                stack.extend(source.inputs)
+    return nodes - inside
 
 
 def _loops(structure: Structure) -> list[tuple[str, Dim]]:

@@ -139,6 +139,8 @@ class Values(Addressing):
                 literal = isinstance(inside, Constant)
                 inside = hit if literal else Apply("logical_and", (inside, hit), "bool")
         value = self.value(node.inputs[0], places)
+        if value == Constant(True, "bool"):
+            return inside
         zero = Constant(False if value.dtype == "bool" else 0, value.dtype)
         return Apply("where", (inside, value, zero), value.dtype)
 

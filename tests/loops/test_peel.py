@@ -49,7 +49,7 @@ def kernel_of(value, axis):
 
 def test_the_middle_has_no_tests():
     value = Apply("add", (padded_load(shifted(-1)), padded_load(INDEX)), "float32")
-    divided = peel(kernel_of(value, Axis("i", ZERO, ZERO, PARALLEL)))
+    divided = peel(kernel_of(value, Axis("i", ZERO, ZERO, PARALLEL)), {})
     verify(divided)
     edges, middle = render(divided).source.split("for i in range(begin_i, end_i):")
     assert "select" in edges
@@ -68,12 +68,12 @@ def test_the_middle_has_no_tests():
 )
 def test_what_has_no_such_test_stays(value):
     kernel = kernel_of(value, Axis("i", ZERO, LENGTH, SEQUENTIAL))
-    assert peel(kernel) == kernel
+    assert peel(kernel, {}) == kernel
 
 
 def test_a_short_loop_stays():
     kernel = kernel_of(padded_load(shifted(-1)), Axis("i", ZERO, Constant(3, "int64"), SEQUENTIAL))
-    assert peel(kernel) == kernel
+    assert peel(kernel, {}) == kernel
 
 
 def second_difference(x):
@@ -131,3 +131,24 @@ def test_what_padding_hides_may_be_anything():
     want[1:] += 1 / values[1:]
     want[:-1] -= 1 / values[:-1] ** 2
     np.testing.assert_allclose(gradient(values), want, rtol=1e-12)
+
+
+@pytest.mark.parametrize("width", [1, 16])
+def test_what_holds_at_an_edge_only_is_not_in_the_middle(width):
+    """Protects rolled arrays: a few elements at either end, the long piece between."""
+    first = kernel_of(
+        Apply("add", (padded_load(shifted(-5)), padded_load(INDEX)), "float32"),
+        Axis("i", ZERO, Constant(100, "int64"), PARALLEL),
+    )
+    divided = peel(first, {0: width})
+    verify(divided)
+    edges, middle = render(divided).source.split("for i in range(begin_i, end_i):")
+    assert "select" in edges
+    assert "select" not in middle
+    assert "x0[" not in middle
+
+
+def test_what_is_wide_by_a_size_is_the_middle():
+    kernel = kernel_of(padded_load(shifted(-1)), Axis("i", ZERO, ZERO, PARALLEL))
+    assert peel(kernel, {0: 17}) == peel(kernel, {})
+    assert peel(kernel, {0: 16}) != peel(kernel, {})
