@@ -214,7 +214,7 @@ class _Records:
         seconds, best = self._seconds(step, runs, () if parts > 1 else steps)
         threads = max([self._threads(step), *(record.threads for record in steps)])
         if parts > 1:
-            steps = _scaled(steps, seconds, threads)
+            steps = _scaled(steps, seconds, self.total, threads)
         kernel = self.number.get(id(step))
         again = " (again)" if step in self.again else ""
         in_parts = f", {parts} parts at once" if parts > 1 else ""
@@ -279,21 +279,20 @@ class _Records:
 
 
 def _scaled(
-    steps: tuple[StepProfile, ...], seconds: float, threads: int
+    steps: tuple[StepProfile, ...], seconds: float, total: float, threads: int
 ) -> tuple[StepProfile, ...]:
-    """The steps of a loop, to add up to its time on so many threads."""
-    total = sum(step.seconds for step in steps)
-    factor = seconds / total if total > 0 else 0.0
-    return tuple(
-        replace(
-            step,
-            seconds=step.seconds * factor,
-            best_seconds=step.best_seconds * factor,
-            share=step.share * factor,
-            threads=threads,
-        )
-        for step in steps
-    )
+    """The steps of a loop, to add up to its time on so many threads, of `total` for the program.
+
+    In equal parts if all are too short to have been seen."""
+    seen = sum(step.seconds for step in steps)
+
+    def scaled(step: StepProfile) -> StepProfile:
+        own = seconds * step.seconds / seen if seen > 0 else seconds / len(steps)
+        best = own * step.best_seconds / step.seconds if step.seconds > 0 else own
+        share = own / total if total > 0 else 0.0
+        return replace(step, seconds=own, best_seconds=best, share=share, threads=threads)
+
+    return tuple(scaled(step) for step in steps)
 
 
 def _of_bodies(steps: tuple[StepProfile, ...]) -> tuple[float | None, str | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 import time
 from pathlib import Path
@@ -13,8 +14,12 @@ from graphc.target import cpu
 from tests.compiler.models import classifier
 
 
-def test_the_phases_are_the_whole() -> None:
-    """They add up to `compile_seconds`, and nearly to what a clock beside it says."""
+def test_the_phases_are_the_whole(request: pytest.FixtureRequest) -> None:
+    """They add up to `compile_seconds`, and nearly to what a clock beside it says.
+
+    Without Python's search for garbage, which goes over what all tests before have left."""
+    request.addfinalizer(gc.enable)
+    gc.disable()
     model = classifier()
     model.compile()
     shortest = 1.0
