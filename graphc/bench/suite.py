@@ -73,23 +73,27 @@ class Suite:
         self.frameworks, self.directory, self.unset = list(frameworks), directory, unset
         self._fresh = 0
         self._driver = directory / "driver"
+        self._limits: dict[str, Any] = {}
 
-    def prepare(self) -> dict[str, Any]:
-        """Bytecode of every library, and the driver of graphc in a cache that others copy.
-
-        Gives the machine's limits.
-        """
+    def prepare(self) -> None:
+        """Bytecode of every library, and the driver of graphc in a cache that others copy."""
         for library in {each.library for each in self.frameworks}:
             self._process([library, "nothing"], self._new_directory())
         _, failure = self._process(["graphc", "driver"], self._driver)
         if failure:
             raise BenchError(f"bench: the driver of graphc could not be loaded: {failure}")
-        limits = self.directory / "limits"
-        shutil.copytree(self._driver, limits)
-        found, failure = self._process(["graphc", "limits"], limits)
+
+    def limits(self) -> dict[str, Any]:
+        """The machine's limits, the highest seen by this suite: other programs only lower them."""
+        cache = self.directory / "limits"
+        if not cache.exists():
+            shutil.copytree(self._driver, cache)
+        found, failure = self._process(["graphc", "limits"], cache)
         if failure:
             raise BenchError(f"bench: the machine's limits could not be measured: {failure}")
-        return found
+        for name, value in found.items():
+            self._limits[name] = max(value, self._limits.get(name, value))
+        return self._limits
 
     def run(
         self, works: Sequence[Workload], processes: int, tell: Callable[[Sample], None]

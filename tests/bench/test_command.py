@@ -32,7 +32,8 @@ def measured(monkeypatch):
                 data = {} if failure else {"value": what, "import_seconds": 0.0}
                 tell(Sample(name, framework, 0, data, failure))
 
-    monkeypatch.setattr(Suite, "prepare", lambda self: LIMITS)
+    monkeypatch.setattr(Suite, "prepare", lambda self: None)
+    monkeypatch.setattr(Suite, "limits", lambda self: LIMITS)
     monkeypatch.setattr(Suite, "run", run)
     return found
 

@@ -47,3 +47,14 @@ def test_a_workload_may_ask_for_fewer_rounds(tmp_path, monkeypatch):
     monkeypatch.setattr(suite, "_sample", lambda *_: Sample("w", "graphc", 0, {}))
     suite.run([Workload("w", "graphs", "", "generated", processes=1)], 5, seen.append)
     assert len(seen) == 1
+
+
+def test_the_highest_limits_are_kept(tmp_path, monkeypatch):
+    # Another program that takes a core at one of the measurements must not raise every percentage.
+    found = iter([{"float32_products": 1.0, "copy_bytes": 5.0}, {"float32_products": 2.0,
+                  "copy_bytes": 4.0}])  # fmt: skip
+    suite = Suite([], tmp_path)
+    (tmp_path / "driver").mkdir()
+    monkeypatch.setattr(Suite, "_process", lambda self, *_: (next(found), ""))
+    suite.limits()
+    assert suite.limits() == {"float32_products": 2.0, "copy_bytes": 5.0}
