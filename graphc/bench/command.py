@@ -6,13 +6,14 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from graphc.bench.document import document, machine, read_document, write_document
 from graphc.bench.frameworks import FRAMEWORKS
 from graphc.bench.report import compare
-from graphc.bench.suite import HELD_BACK, Sample, Suite, installed
+from graphc.bench.suite import HELD_BACK, BenchError, Sample, Suite, installed
 from graphc.bench.table import (
     comparison_text,
     machine_text,
@@ -44,8 +45,9 @@ def main(arguments: list[str]) -> int:
         samples: list[Sample] = []
         whole = _run(suite, options, samples)
         if whole:
-            # Something else may have run at the beginning.
-            limits = suite.limits()
+            # Something else may have run at the beginning. What was measured is not lost by this.
+            with suppress(BenchError):
+                limits = suite.limits()
     status = _report(options, machine(), limits, samples)
     return status if whole else _INTERRUPTED
 

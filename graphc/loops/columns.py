@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from graphc.loops.ir import (
-    Apply,
     Argument,
     Axis,
     Constant,
@@ -14,12 +13,11 @@ from graphc.loops.ir import (
     Let,
     Load,
     Loop,
-    RandomBits,
     Statement,
     Store,
-    Variable,
 )
-from graphc.loops.tidy import changed, expressions, names, parts
+from graphc.loops.linear import coefficient, without
+from graphc.loops.tidy import changed, expressions, names, walk
 from graphc.loops.work import work
 
 _ZERO, _ONE = Constant(0, "int64"), Constant(1, "int64")
@@ -50,9 +48,6 @@ _LEAST_COLUMNS = 9
 # is found; and where there are several reductions.
 _MOST_COLUMNS, _MOST_OF_SEVERAL = {16: 256, 8: 48}, {16: 48, 8: 24}
 _WORK = 8
-
-Change = Callable[[Expression], Expression | None]
-"""What takes the place of an expression; None where it stays."""
 
 Found = dict[tuple[int, Expression], Columns]
 
@@ -104,6 +99,8 @@ class Accesses:
                 raise UnfitError
             return
         distance, step = (coefficient(index, name) for name in (self.row, axis.name))
+        if distance is None or step is None:
+            raise UnfitError
         start = without(index, axis.name)
         found = self.columns.setdefault(
             (buffer, start), Columns(buffer, dtype, axis.stop, start, distance, not stored)
@@ -115,13 +112,7 @@ class Accesses:
 
 def _loads(values: Sequence[Expression]) -> list[Load]:
     """The loads in expressions."""
-    found, stack = [], list(values)
-    while stack:
-        value = stack.pop()
-        if isinstance(value, Load):
-            found.append(value)
-        stack.extend(parts(value))
-    return found
+    return [value for value in walk(*values) if isinstance(value, Load)]
 
 
 # ---- which rows
@@ -192,73 +183,3 @@ def bound(loop: Loop) -> set[str]:
         elif isinstance(each, Loop):
             found |= {each.axis.name, *bound(each), *(total.name for total in each.accumulators)}
     return found
-
-
-# ---- indices
-
-
-def coefficient(index: Expression, name: str) -> Expression:
-    """What an index that is linear in a variable multiplies it with.
-
-    >>> i, length = Variable("i", "int64"), Argument(0, "int64")
-    >>> coefficient(Apply("multiply", (i, length), "int64"), "i")
-    Argument(position=0, dtype='int64')
-    """
-    if isinstance(index, Variable):
-        return _ONE if index.name == name else _ZERO
-    if name not in names(index):
-        return _ZERO
-    if not isinstance(index, Apply) or index.operation not in ("add", "multiply"):
-        raise UnfitError
-    first, second = (coefficient(operand, name) for operand in index.operands)
-    if index.operation == "add":
-        return plus(first, second)
-    if first != _ZERO and second != _ZERO:
-        raise UnfitError
-    a, b = index.operands
-    return times(first, b) if second == _ZERO else times(a, second)
-
-
-def without(index: Expression, name: str) -> Expression:
-    """An index where a variable is 0."""
-    return put(index, lambda value: _ZERO if value == Variable(name, "int64") else None)
-
-
-def put(value: Expression, new: Change) -> Expression:
-    """An expression with parts replaced: by what `new` gives for them, if that is not None."""
-    found = new(value)
-    if found is not None:
-        return found
-    if isinstance(value, Load):
-        return Load(value.buffer, put(value.index, new), value.dtype)
-    if isinstance(value, RandomBits):
-        seed, use, index = (put(each, new) for each in (value.seed, value.use, value.index))
-        return RandomBits(seed, use, index, value.word, value.dtype)
-    if not isinstance(value, Apply):
-        return value
-    operands = tuple([put(each, new) for each in value.operands])
-    if value.dtype == "int64" and value.operation == "add":
-        return plus(*operands)
-    if value.dtype == "int64" and value.operation == "multiply":
-        return times(*operands)
-    return Apply(value.operation, operands, value.dtype)
-
-
-def plus(a: Expression, b: Expression) -> Expression:
-    """a + b of int64, without a 0."""
-    if isinstance(a, Constant) and isinstance(b, Constant):
-        return Constant(int(a.value) + int(b.value), "int64")
-    if a == _ZERO or b == _ZERO:
-        return b if a == _ZERO else a
-    return Apply("add", (a, b), "int64")
-
-
-def times(a: Expression, b: Expression) -> Expression:
-    """a * b of int64, without a 0 or a 1."""
-    if isinstance(a, Constant) and isinstance(b, Constant):
-        return Constant(int(a.value) * int(b.value), "int64")
-    if _ZERO in (a, b):
-        return _ZERO
-    if _ONE in (a, b):
-        return b if a == _ONE else a
-    return Apply("multiply", (a, b), "int64")

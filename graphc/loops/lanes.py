@@ -16,17 +16,13 @@ import numpy as np
 
 from graphc.loops.columns import (
     Accesses,
-    Change,
     Columns,
     UnfitError,
     bound,
     lanes_of,
     most_columns,
     number_of,
-    plus,
-    put,
     require_columns,
-    times,
     used,
     with_expressions,
 )
@@ -51,6 +47,7 @@ from graphc.loops.ir import (
     Store,
     Variable,
 )
+from graphc.loops.linear import Change, plus, put, times
 from graphc.loops.tidy import changed, names
 
 # The kernel's own memory: no more bytes than stay in the nearest caches.

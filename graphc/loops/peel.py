@@ -36,7 +36,7 @@ from graphc.loops.tidy import changed, expressions, names, parts
 _ZERO = Constant(0, "int64")
 _TRUE, _FALSE = Constant(True, "bool"), Constant(False, "bool")
 # What holds for no more indices than this is taken as an edge.
-_EDGE = 16
+EDGE = 16
 
 
 class _Test(NamedTuple):
@@ -171,8 +171,8 @@ def _test(value: Expression, name: str, bound: set[str], sizes: Mapping[int, int
 def _is_wide(limit: Expression, sizes: Mapping[int, int]) -> bool:
     """Whether so many indices are more than an edge, as far as is known."""
     if isinstance(limit, Constant):
-        return int(limit.value) > _EDGE
-    return not isinstance(limit, Argument) or sizes.get(limit.position, _EDGE + 1) > _EDGE
+        return int(limit.value) > EDGE
+    return not isinstance(limit, Argument) or sizes.get(limit.position, EDGE + 1) > EDGE
 
 
 def _terms(value: Expression) -> list[Expression]:

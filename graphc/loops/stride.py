@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graphc.loops.ir import Apply, Argument, Constant, Expression, Variable
-from graphc.loops.tidy import parts
+from graphc.loops.tidy import names
 
 # Elements that are no farther apart are loaded and stored together by vector instructions.
 NEAR = 16
@@ -32,9 +32,4 @@ def stride(index: Expression, name: str) -> int | None:
         factor = next((v for v in index.operands if isinstance(v, Constant)), None)
         step = (first + second) * int(factor.value) if factor is not None else NEAR + 1
         return step if abs(step) <= NEAR else None
-    return None if _reads(index, name) else 0
-
-
-def _reads(value: Expression, name: str) -> bool:
-    own = isinstance(value, Variable) and value.name == name
-    return own or any(_reads(part, name) for part in parts(value))
+    return None if name in names(index) else 0

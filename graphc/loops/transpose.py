@@ -13,7 +13,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from graphc.loops.columns import UnfitError, coefficient, put
 from graphc.loops.ir import (
     Apply,
     Axis,
@@ -24,12 +23,12 @@ from graphc.loops.ir import (
     Load,
     Local,
     Loop,
-    RandomBits,
     Statement,
     Store,
     Tile,
     Variable,
 )
+from graphc.loops.linear import coefficient, put
 from graphc.loops.stride import stride
 from graphc.loops.tidy import changed, expressions, names, walk
 
@@ -91,7 +90,8 @@ class _Transposition:
         if load.buffer in self.written or bound & names(load.index):
             return False
         along, far = (stride(load.index, loop.axis.name) for loop in (outer, inner))
-        return along == 1 and far is None and _is_linear(load.index, inner.axis.name)
+        linear = coefficient(load.index, inner.axis.name) is not None
+        return along == 1 and far is None and linear
 
 
 def _is_tile(statement: Statement) -> bool:
@@ -115,19 +115,12 @@ def _whole(most: int, dtype: str) -> int:
     return -(-most // lanes) * lanes
 
 
-def _is_linear(index: Expression, name: str) -> bool:
-    try:
-        coefficient(index, name)
-    except UnfitError:
-        return False
-    return True
-
-
 def _tile(load: Load, slot: int, outer: Axis, inner: Axis, pitch: int) -> Statement:
     """What fills an array with the rows of memory that a tile reads down its columns."""
     at_first = {axis.name: axis.start for axis in (outer, inner)}
     start = put(load.index, lambda v: at_first.get(v.name) if isinstance(v, Variable) else None)
     distance = coefficient(load.index, inner.name)
+    assert distance is not None  # see `_is_across`
     rows, columns = (Apply("subtract", (a.stop, a.start), "int64") for a in (inner, outer))
     if np.dtype(load.dtype).itemsize in (4, 8):
         return Tile(slot, load.buffer, start, distance, rows, columns, pitch)
@@ -152,17 +145,4 @@ def _loads(body: Sequence[Statement]) -> Iterator[Load]:
 
 def _replaced(given: Statement, replaced: dict[Expression, Expression]) -> Statement:
     """A statement with loads replaced by others."""
-
-    def change(value: Expression) -> Expression:
-        if value in replaced:
-            return replaced[value]
-        if isinstance(value, Load):
-            return replace(value, index=change(value.index))
-        if isinstance(value, Apply):
-            return replace(value, operands=tuple(map(change, value.operands)))
-        if isinstance(value, RandomBits):
-            seed, use, index = map(change, (value.seed, value.use, value.index))
-            return replace(value, seed=seed, use=use, index=index)
-        return value
-
-    return changed(given, change)
+    return changed(given, lambda value: put(value, replaced.get))

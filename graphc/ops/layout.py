@@ -128,7 +128,16 @@ def swapaxes(x: object, axis1: int, axis2: int) -> Node:
 
 def swap_last_axes(x: Node) -> Node:
     """The matrix transpose of the last two axes."""
-    return transpose(x, (*range(x.ndim - 2), x.ndim - 1, x.ndim - 2))
+    return transpose(x, _last_swapped(x.ndim))
+
+
+def swaps_last_axes(node: Node) -> bool:
+    """Whether a node is the matrix transpose of another."""
+    return node.op is transpose_op and node.attrs["axes"] == _last_swapped(node.ndim)
+
+
+def _last_swapped(rank: int) -> tuple[int, ...]:
+    return (*range(rank - 2), rank - 1, rank - 2)
 
 
 def _infer_reshape(inputs: tuple[Node, ...], attrs: Attributes) -> TensorType:

@@ -16,6 +16,7 @@ from graphc.ops.layout import (
     reshape,
     slice_op,
     swap_last_axes,
+    swaps_last_axes,
     transpose,
     transpose_op,
 )
@@ -29,7 +30,7 @@ def shared_matrix(node: Node) -> Node | None:
     """The one matrix that all of a batch are, if they are written so."""
     if node.ndim < 3:
         return None
-    if node.op is transpose_op and node.attrs["axes"] == _swapped(node.ndim):
+    if swaps_last_axes(node):
         inner = shared_matrix(node.inputs[0])
         return None if inner is None else swap_last_axes(inner)
     if node.op is not broadcast_op:
@@ -37,10 +38,6 @@ def shared_matrix(node: Node) -> Node | None:
     (source,), matrix = node.inputs, node.shape[-2:]
     alone = source.shape[-2:] == matrix and product(source.shape[:-2]) == 1
     return reshape(source, matrix) if alone else None
-
-
-def _swapped(rank: int) -> Axes:
-    return (*range(rank - 2), rank - 1, rank - 2)
 
 
 def order_before_rows(node: Node) -> Axes | None:

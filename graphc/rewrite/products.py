@@ -8,7 +8,7 @@ from graphc.ir.dim import Dim, is_nonnegative
 from graphc.ir.node import Node, make
 from graphc.ops import contraction, scalar
 from graphc.ops.elementwise import cast_op
-from graphc.ops.layout import broadcast_op, reshape, swap_last_axes, transpose_op
+from graphc.ops.layout import broadcast_op, reshape, swap_last_axes, swaps_last_axes, transpose_op
 from graphc.ops.source import const, constant_value, ramp_op
 from graphc.rewrite.facts import is_scalar, number
 from graphc.rewrite.rule import Context, Rule, rewrite_node
@@ -136,16 +136,12 @@ def _of_affine(node: Node, context: Context) -> Node | None:
 def _transposed(node: Node, _: Context) -> Node | None:
     """(xᵀ @ yᵀ)ᵀ is y @ x."""
     (product,) = node.inputs
-    if product.op is not contraction.matmul_op or node.attrs["axes"] != _swapped(node.ndim):
+    if product.op is not contraction.matmul_op or not swaps_last_axes(node):
         return None
     a, b = product.inputs
-    if not all(s.op is transpose_op and s.attrs["axes"] == _swapped(s.ndim) for s in (a, b)):
+    if not (swaps_last_axes(a) and swaps_last_axes(b)):
         return None
     return make(product.op, (swap_last_axes(b), swap_last_axes(a)))
-
-
-def _swapped(rank: int) -> tuple[int, ...]:
-    return (*range(rank - 2), rank - 1, rank - 2)
 
 
 RULES: tuple[Rule, ...] = (

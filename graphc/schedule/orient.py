@@ -14,7 +14,7 @@ from graphc.ir.node import Node, make
 from graphc.ir.site import inherit_sites
 from graphc.ir.traverse import rebuild, remake
 from graphc.ops.contraction import matmul_op
-from graphc.ops.layout import swap_last_axes, transpose_op
+from graphc.ops.layout import swap_last_axes, swaps_last_axes
 
 # A product computes C in rows of whole vectors, four rows at once. Measured, with AVX-512: to copy
 # a number of B takes as long as 14 to 19 multiply-adds. With 16 the ratio of both ways is within a
@@ -43,20 +43,18 @@ def orient_products(graph: Graph) -> Graph:
 
 def _is_dearer(node: Node) -> bool:
     """Whether a product is one of rows with rows that takes longer than its transpose."""
-    if node.op is not matmul_op or not _is_swap(node.inputs[1]) or _is_swap(node.inputs[0]):
+    if node.op is not matmul_op:
+        return False
+    a, b = node.inputs
+    if swaps_last_axes(a) or not swaps_last_axes(b):
         return False
     rows, columns = node.shape[-2:]
     if not isinstance(rows, int) or not isinstance(columns, int) or min(rows, columns) < 2:
         return False
-    if _least(node.inputs[0].shape[-1]) < _TERMS * columns:
+    if _least(a.shape[-1]) < _TERMS * columns:
         return False
     lanes = _VECTOR_BYTES // node.dtype.itemsize
     return _work(rows, columns, lanes) >= _GAIN * _work(columns, rows, lanes)
-
-
-def _is_swap(node: Node) -> bool:
-    order = (*range(node.ndim - 2), node.ndim - 1, node.ndim - 2)
-    return node.op is transpose_op and node.attrs["axes"] == order
 
 
 def _least(terms: Dim) -> int:

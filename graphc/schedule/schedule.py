@@ -166,11 +166,12 @@ class Schedule:
         """Every buffer that a step touches, in order of first use."""
         found: dict[Buffer, None] = {}
         for step in self.steps:
-            found.update(dict.fromkeys(_in_order(step)))
+            found.update(dict.fromkeys(buffers_of(step)))
         return tuple(found)
 
 
-def _in_order(step: ScheduledStep) -> list[Buffer]:
+def buffers_of(step: ScheduledStep) -> list[Buffer]:
+    """The buffers that a step touches, in the order of its operands."""
     if isinstance(step, KernelCall):
         return list(step.lowered.buffers)
     if isinstance(step, Product):

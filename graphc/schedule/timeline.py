@@ -8,7 +8,7 @@ of these writes to the next, so that a value can be named after another has take
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -24,6 +24,7 @@ from graphc.schedule.schedule import (
     Product,
     Routine,
     ScheduledStep,
+    buffers_of,
 )
 
 Steps = tuple[ScheduledStep, ...]
@@ -106,17 +107,8 @@ class Timeline:
 
 
 def _in_order(step: ScheduledStep) -> list[Buffer]:
-    """The buffers of a step in the order of its operands, so that results do not depend on
-    hashes."""
-    if isinstance(step, KernelCall):
-        found: Sequence[Buffer] = step.lowered.buffers
-    elif isinstance(step, Product):
-        found = [step.a.buffer, step.b.buffer, step.c.buffer, *step.scratch]
-    elif isinstance(step, Copy):
-        found = [step.source, step.target]
-    else:
-        found = [*(view.buffer for view in step.operands), *step.results, *step.scratch]
-    return list(dict.fromkeys(found))
+    """The buffers of a step, each once, in an order that does not depend on hashes."""
+    return list(dict.fromkeys(buffers_of(step)))
 
 
 def may_fail(step: ScheduledStep) -> bool:

@@ -13,6 +13,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node, make
 from graphc.ir.site import inherit_sites
 from graphc.ir.traverse import rebuild, remake
+from graphc.loops.peel import EDGE
 from graphc.ops import scalar
 from graphc.ops.joining import concat_op, piece_starts
 from graphc.ops.layout import broadcast_op, broadcast_to
@@ -20,9 +21,6 @@ from graphc.ops.placement import pad, slice_op
 from graphc.ops.source import const
 from graphc.ops.windows import window_op
 from graphc.schedule.analysis import is_step, is_view
-
-# The most elements of a piece at an edge: in a loop over edges every piece is tried.
-_EDGE = 16
 
 
 def read_wrapped(graph: Graph) -> Graph:
@@ -51,7 +49,7 @@ def _is_wrapped(node: Node) -> bool:
 
 
 def _is_short(length: Dim) -> bool:
-    return isinstance(length, int) and length <= _EDGE
+    return isinstance(length, int) and length <= EDGE
 
 
 def _whole(piece: Node) -> Node:

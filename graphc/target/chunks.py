@@ -6,7 +6,9 @@ from graphc.loops.work import PARALLEL_WORK
 
 # The work of copying an element from memory that no cache holds.
 COPY_WORK = 4
-SHORT_ROW, MANY_ROWS = 512, 256
+# Rows of up to so many elements may be computed side by side in blocks of 16 (`loops.lanes`). Of so
+# many rows or more, chunks are whole blocks: what that takes from the balance is then little.
+_ROW_OF_BLOCKS, _MANY_ROWS = 512, 256
 # The most chunks that a kernel is cut into: enough for balance, few enough to cost nothing.
 MAXIMUM_CHUNKS = 64
 
@@ -26,7 +28,6 @@ def chunk(extent: int, row_work: int, visit_work: int = COPY_WORK) -> int:
         return max(extent, 1)
     chunks = min(MAXIMUM_CHUNKS, total // PARALLEL_WORK, extent)
     grain = -(-extent // chunks)
-    # Whole cache lines, so that two threads do not write one; and whole blocks of short rows that
-    # are computed side by side, where there are rows enough for that to balance (`loops.lanes`).
-    whole = row_work < 16 or (row_work <= SHORT_ROW and extent >= MANY_ROWS)
+    # Whole cache lines, so that two threads do not write one; and whole blocks of short rows.
+    whole = row_work < 16 or (row_work <= _ROW_OF_BLOCKS and extent >= _MANY_ROWS)
     return -(-grain // 16) * 16 if whole and grain > 16 else grain

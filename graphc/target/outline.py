@@ -73,14 +73,14 @@ def outline(kernel: ast.FunctionDef) -> None:
     """Let a checked kernel call its elementary functions if there are many, in place.
 
     Those in a branch stay: LLVM computes both sides of one, but does not make calls on both."""
-    calls = list(_calls(kernel, kernel))
+    calls = [(call, name, (loop, _operands(call))) for call, name, loop in _calls(kernel, kernel)]
     if len(calls) < MANY:
         return
     together: defaultdict[tuple[ast.AST, str], set[str]] = defaultdict(set)
-    for call, name, loop in calls:
-        together[loop, _operands(call)].add(name)
-    for call, name, loop in calls:
-        pair = [pair for pair in PAIRS if together[loop, _operands(call)].issuperset(pair)]
+    for _, name, place in calls:
+        together[place].add(name)
+    for call, name, place in calls:
+        pair = [pair for pair in PAIRS if together[place].issuperset(pair)]
         names = (name, *(n for n in pair[0] if n != name)) if pair and name in pair[0] else (name,)
         call.func = ast.copy_location(ast.Name(call_name(*names), ast.Load()), call.func)
 

@@ -10,7 +10,7 @@ import pytest
 
 from graphc.bench import command
 from graphc.bench.command import main
-from graphc.bench.suite import Sample, Suite
+from graphc.bench.suite import BenchError, Sample, Suite
 from graphc.bench.table import BEGIN, END
 from graphc.bench.workloads import WORKLOADS
 
@@ -106,3 +106,21 @@ def test_the_command_measures_in_processes_of_their_own(tmp_path, capsys):
     assert not any(each["failure"] or each["data"]["wrong"] for each in samples.values())
     assert samples["second_process"]["data"]["value"] < samples["first_step"]["data"]["value"]
     assert "second_process + import" in capsys.readouterr().out
+
+
+def test_limits_that_fail_after_the_run_lose_nothing(monkeypatch, tmp_path, capsys):
+    # What was measured for minutes is reported with the limits that were found before.
+    found = [LIMITS]
+
+    def limits(suite):
+        if not found:
+            raise BenchError("bench: the machine's limits could not be measured")
+        return found.pop()
+
+    monkeypatch.setattr(Suite, "prepare", lambda self: None)
+    monkeypatch.setattr(Suite, "limits", limits)
+    monkeypatch.setattr(Suite, "run", lambda self, works, processes, tell: None)
+    target = tmp_path / "run.json"
+    main(["mlp_tiny", "--quick", "--json", str(target)])
+    assert json.loads(target.read_text())["limits"] == LIMITS
+    assert found == []
