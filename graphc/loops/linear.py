@@ -16,9 +16,9 @@ _ZERO, _ONE = Constant(0, "int64"), Constant(1, "int64")
 def coefficient(index: Expression, name: str) -> Expression | None:
     """What an index that is linear in a variable multiplies it with; None for any other index.
 
-    >>> i, length = Variable("i", "int64"), Argument(0, "int64")
-    >>> coefficient(Apply("multiply", (i, length), "int64"), "i")
-    Argument(position=0, dtype='int64')
+    >>> i, j = Variable("i", "int64"), Variable("j", "int64")
+    >>> coefficient(Apply("multiply", (i, j), "int64"), "i")
+    Variable(name='j', dtype='int64')
     """
     if isinstance(index, Variable):
         return _ONE if index.name == name else _ZERO
