@@ -4,7 +4,7 @@
 |---|---|---|
 | `GRAPHC_VERIFY` | `1` checks every graph, schedule and loop program after each pass | `0` |
 | `GRAPHC_DEBUG` | `1` prints each phase and where kernels came from, `2` the kernels too | `0` |
-| `GRAPHC_CACHE` | `0` switches the kernel cache on disk off | `1` |
+| `GRAPHC_CACHE` | `0` switches the cache of kernels and programs on disk off | `1` |
 | `GRAPHC_CACHE_DIR` | directory of the kernel cache | `~/.cache/graphc` |
 | `GRAPHC_NUM_THREADS` | threads that a compiled program may use | all cores |
 """
@@ -38,12 +38,12 @@ def debug_level() -> int:
 
 
 def cache_enabled() -> bool:
-    """Whether compiled kernels are kept on disk (`GRAPHC_CACHE`)."""
+    """Whether compiled kernels, and programs of them, are kept on disk (`GRAPHC_CACHE`)."""
     return _integer("GRAPHC_CACHE", 1) != 0
 
 
 def cache_directory() -> Path:
-    """The directory that holds compiled kernels (`GRAPHC_CACHE_DIR`)."""
+    """The directory that holds compiled kernels and programs (`GRAPHC_CACHE_DIR`)."""
     chosen = os.environ.get("GRAPHC_CACHE_DIR", "")
     if chosen:
         return Path(chosen)

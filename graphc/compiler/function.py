@@ -12,9 +12,11 @@ import numpy as np
 
 from graphc.compiler.budget import check_bound
 from graphc.compiler.effects import precise_failure
-from graphc.compiler.kernel import CompiledKernel, Phase
+from graphc.compiler.kernel import Compilation, CompiledKernel
 from graphc.compiler.locks import Locks
 from graphc.compiler.loop import BoundLoop, run_loop
+from graphc.compiler.once import Once
+from graphc.compiler.phases import Phase
 from graphc.compiler.slot import ShapeAndType, Slot, is_number
 from graphc.errors import ArgumentError, CheckFailedError
 from graphc.ir.dim import evaluate as evaluate_dim
@@ -24,6 +26,7 @@ from graphc.ops.effect import print_value
 from graphc.ops.evaluate import as_argument, bind_sizes, check_sizes
 from graphc.schedule.buffer import Life
 from graphc.schedule.schedule import Schedule, ScheduledStep
+from graphc.target.compiled_program import CompiledProgram
 from graphc.target.instance import Instance
 from graphc.target.machine import Machine
 
@@ -61,28 +64,22 @@ class Function:
     def __init__(
         self,
         original: Graph,
-        rewritten: Graph,
-        schedule: Schedule,
-        schedule_lives: tuple[Life, ...],
-        handles: Mapping[ScheduledStep, int],
-        kernels: tuple[CompiledKernel, ...],
+        program: CompiledProgram,
+        compilation: Once[Compilation],
         machine: Machine,
         phases: tuple[Phase, ...],
         single: bool,
-        budget: Budget | None = None,
     ) -> None:
-        self.original, self.graph, self.schedule = original, rewritten, schedule
-        self.kernels, self.phases, self.target = kernels, phases, machine.name
-        self.lives, self.handles, self.machine = schedule_lives, handles, machine
-        self.single, self.budget = single, budget
+        self.original, self.program, self._compilation = original, program, compilation
+        self.machine, self.target, self.phases, self.single = machine, machine.name, phases, single
         self._slots: dict[Any, list[Slot]] = {}  # by shapes; those of calls under way are not there
         self._recent: list[Slot] = []  # those of the shapes that came last
         self.bound_loops: list[BoundLoop] = []  # the last one, while it does not run
         self._checked: dict[Any, dict[str, int]] = {}  # sizes by the shapes of inputs
         self._steps = itertools.count()
-        self._draws = any(node.op.kind == "random" for node in schedule.graph.nodes)
+        self._draws = program.draws
         self._lock = threading.Lock()
-        self._locks = Locks(schedule)
+        self._locks = Locks(program.schedule)
         self._shared = bool(self._locks)
         self._count = len(original.inputs)
         # Types of numbers that each input has been given, and is then given without an array.
@@ -103,6 +100,51 @@ class Function:
     def outputs(self) -> tuple[Node, ...]:
         """The nodes that a call returns the values of."""
         return self.original.outputs
+
+    @property
+    def was_kept(self) -> bool:
+        """Whether the program was compiled before, and its source is made when asked for."""
+        return not self._compilation.made
+
+    @property
+    def compilation(self) -> Compilation:
+        """All that compiling it has found, or finds now if it was kept."""
+        return self._compilation()
+
+    @property
+    def graph(self) -> Graph:
+        """The graph after rewriting."""
+        return self._compilation().graph
+
+    @property
+    def schedule(self) -> Schedule:
+        """The steps of the program."""
+        return self._compilation().program.schedule
+
+    @property
+    def lives(self) -> tuple[Life, ...]:
+        """The lives of the temporaries of the schedule."""
+        return self._compilation().program.lives
+
+    @property
+    def handles(self) -> Mapping[ScheduledStep, int]:
+        """The handles of the kernels of the schedule, by the steps that call them."""
+        return self._compilation().program.handles
+
+    @property
+    def kernels(self) -> tuple[CompiledKernel, ...]:
+        """The kernels, in order of first use."""
+        return self._compilation().kernels
+
+    @property
+    def kernel_count(self) -> int:
+        """How many kernels there are."""
+        return len(set(self.program.handles.values()))
+
+    @property
+    def budget(self) -> Budget | None:
+        """What a budget of memory has changed, if there was one."""
+        return self._compilation().budget if self._compilation.made else None
 
     @property
     def compile_seconds(self) -> float:
@@ -159,7 +201,7 @@ class Function:
     def __repr__(self) -> str:
         names = ", ".join(node.name for node in self.inputs)
         return (
-            f"<Function ({names}) -> {len(self.outputs)} output(s), {len(self.kernels)} kernels, "
+            f"<Function ({names}) -> {len(self.outputs)} output(s), {self.kernel_count} kernels, "
             f"target {self.target}>"
         )
 
@@ -284,7 +326,7 @@ class Function:
             while len(self._slots) >= _MOST_SIZES:
                 del self._slots[next(iter(self._slots))]
         self.last_sizes = sizes
-        instance = Instance(self.schedule, self.lives, sizes, self.handles, self.machine)
+        instance = Instance(self.program, sizes, self.machine)
         return Slot(instance, arrays, self.results(sizes), list(self._numbers.values()))
 
     def results(self, sizes: Mapping[str, int]) -> list[ShapeAndType]:

@@ -1,18 +1,16 @@
-"""What compilation leaves: the kernels of a program, and how long each phase took."""
+"""What compilation leaves: a program, its kernels, and the graph that they compute."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from graphc.ir.graph import Graph
 from graphc.schedule.schedule import ScheduledStep
+from graphc.target.compiled_program import CompiledProgram
 
-
-class Phase(NamedTuple):
-    """A part of compilation and the seconds it took."""
-
-    name: str
-    seconds: float
+if TYPE_CHECKING:
+    from graphc.schedule.recompute import Budget
 
 
 @dataclass(eq=False)
@@ -25,3 +23,12 @@ class CompiledKernel:
     seconds: float
     from_cache: bool
     steps: list[tuple[ScheduledStep, tuple[int, ...]]] = field(default_factory=list)
+
+
+class Compilation(NamedTuple):
+    """All that compiling a graph finds: the graph after rewriting, the program and its kernels."""
+
+    graph: Graph
+    program: CompiledProgram
+    kernels: tuple[CompiledKernel, ...]
+    budget: Budget | None = None

@@ -16,7 +16,7 @@ from graphc.loops.peel import peel
 from graphc.loops.transpose import transpose
 from graphc.loops.unroll import unroll
 from graphc.loops.verify import verify as verify_loops
-from graphc.schedule.lower import Lowered
+from graphc.schedule.lowered import Lowered
 from graphc.schedule.schedule import KernelCall, Routine, Schedule, ScheduledStep, parts_of
 from graphc.target.machine import Machine
 from graphc.target.render import Rendered, render

@@ -52,8 +52,8 @@ class BoundLoop:
         self.sizes = full if full is not None else rest
         self.prints = Prints(function.original.printed, (full, rest))
         self.program = LoopProgram(
-            function.schedule, function.lives, (full, rest), function.handles, function.machine,
-            self.rows, self.outputs, self.prints.memory, batches,
+            function.program, (full, rest), function.machine, self.rows, self.outputs,
+            self.prints.memory, batches,
         )  # fmt: skip
         updated = sorted({state for state, _ in function.original.updates}, key=_number)
         self.states = [(state, _carried(state)) for state in updated]

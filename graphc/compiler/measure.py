@@ -93,8 +93,7 @@ class _Runs:
     def _bind(self, beside: bool) -> None:
         function = self.function
         self.instance = SteppedInstance(
-            function.schedule, function.lives, self.sizes, function.handles, function.machine,
-            self.tolerant, beside,
+            function.compilation.program, self.sizes, function.machine, self.tolerant, beside,
         )  # fmt: skip
         self.slot = Slot(self.instance, self.arrays, function.results(self.sizes))
 

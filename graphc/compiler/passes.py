@@ -1,33 +1,24 @@
-"""From expressions to a compiled function: every pass in one tuple, each a function from a frozen
-value to the next."""
+"""From a graph to kernels: every pass in one tuple, each a function from a frozen value to the
+next."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
 from operator import is_
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphc import config
-from graphc.compiler.budget import check_budget
-from graphc.compiler.collection import without_collection
-from graphc.compiler.function import Function
-from graphc.compiler.kernel import Phase
+from graphc.compiler.kernel import Compilation
 from graphc.compiler.kernels import compile_kernels, render_steps
-from graphc.errors import ArgumentError, DTypeError, ShapeError
+from graphc.compiler.phases import Timer
 from graphc.grad.leave_loop import leave_loops
-from graphc.ir.dim import size_names
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, make
-from graphc.ir.shape import TupleType, shape_text
-from graphc.ir.site import at_user_line, inherit_sites, raise_located
-from graphc.ir.traverse import rebuild, remake, substitute, topological
+from graphc.ir.site import inherit_sites
+from graphc.ir.traverse import rebuild, remake, substitute
 from graphc.ir.verify import verify
-from graphc.ops.effect import effects_of
-from graphc.ops.source import const, input_op, param_op, size_op, state_op, training
-from graphc.ops.statement import restate
+from graphc.ops.source import const, training
 from graphc.rewrite.engine import rewrite
 from graphc.rewrite.loops import merge_loops
 from graphc.schedule.build import schedule as build_schedule
@@ -42,7 +33,8 @@ from graphc.schedule.schedule import Schedule
 from graphc.schedule.split import split_reductions
 from graphc.schedule.tiny_products import write_out_tiny_products
 from graphc.schedule.verify import verify_schedule
-from graphc.target.machine import machine
+from graphc.target.compiled_program import CompiledProgram
+from graphc.target.machine import Machine
 
 if TYPE_CHECKING:
     from graphc.schedule.recompute import Budget
@@ -87,89 +79,43 @@ _REWRITING = ("rewrite", "simplify")
 STAGES = ("graph", *(name for name, _ in PASSES), "schedule", "source")
 
 
-@at_user_line
-def inference(y: Node | Sequence[Node]) -> Any:
-    """The graph with `gx.training` off: dropout passes everything, normalization uses what it has
-    learned.
+class Stopped(NamedTuple):
+    """The result of the stage at which compilation was to stop."""
 
-    Takes one node, or several and gives a list. Checks and prints of values that depend on the flag
-    are stated of the new graph too.
-    """
-    outputs = [y] if isinstance(y, Node) else list(y)
-    result = restate(outputs, {training: const(False)})
-    return result[0] if isinstance(y, Node) else result
+    result: Any
 
 
-@dataclass(eq=False, repr=False)
-class _Timer:
-    phases: list[Phase]
-
-    def run(self, name: str, function: Callable[..., Any], *args: Any) -> Any:
-        start = time.perf_counter()
-        result = function(*args)
-        self.phases.append(Phase(name, time.perf_counter() - start))
-        return result
-
-
-@at_user_line
-@without_collection()
-def compile(
-    inputs: Node | Sequence[Node],
-    outputs: Node | Sequence[Node],
-    updates: Mapping[Node, Any] | None = None,
-    target: str = "cpu",
-    stop: str | None = None,
+def run_all(
+    graph: Graph,
+    timer: Timer,
+    runner: Machine,
     disabled: str | Collection[str] = (),
-    memory_budget: int | None = None,
-    budget_sizes: Mapping[str, int] | None = None,
-) -> Any:
-    """Compile expressions to a `Function`.
-
-    Args: `inputs`, the nodes that a call feeds, in order; `outputs`, a node (the call returns an
-    array) or several (a tuple); `updates`, new values of parameters and states, all computed from
-    the old ones; `target`, "cpu", "numba" (the same with every kernel compiled by Numba) or
-    "python" (the same source, uncompiled); `stop`, the name of a stage ("graph", "rewrite",
-    "schedule", "source", ...) whose result to return; `disabled`, names of rewriting rules or
-    phases to switch off (docs/rewriting.md lists them), or "rewrite" for all of them;
-    `memory_budget`, the most bytes that temporaries may take: where they would take more, values
-    are computed again in place of being kept, products only if nothing else helps, and every
-    number stays the same; `budget_sizes`, the named sizes that the budget is for, such as
-    {"n": 128}, needed if the inputs have any.
-
-    Raises ArgumentError, ShapeError or DTypeError for what does not fit, CompileError naming the
-    node for what cannot be compiled, MemoryBudgetError stating the least number of bytes for a
-    budget that cannot be kept. Nothing falls back to Python.
-    """
-    if stop is not None and stop not in STAGES:
-        raise ArgumentError(f"compile: stop must be one of {', '.join(STAGES)}; got {stop!r}")
-    timer = _Timer([])
-    runner = machine(target, config.thread_count())
-    graph = timer.run("graph", make_graph, inputs, outputs, updates or {})
-    sizes = check_budget(graph, memory_budget, budget_sizes)
+    budget: tuple[int, Mapping[str, int]] | None = None,
+    stop: str | None = None,
+) -> Compilation | Stopped:
+    """Every pass, the schedule and its kernels; or what the stage `stop` gives. `budget` is the
+    most bytes for temporaries, and the sizes that it is for."""
     graphs = run_passes(graph, timer, disabled)
     if stop in graphs:
-        return graphs[stop]
+        return Stopped(graphs[stop])
     last = graphs[PASSES[-1][0]]
     plan: Schedule = timer.run("schedule", build_schedule, last)
-    budget: Budget | None = None
-    if memory_budget is not None:
-        budget = timer.run("budget", _fit, last, plan, int(memory_budget), sizes)
-        plan = budget.schedule
+    fitted: Budget | None = None
+    if budget is not None:
+        fitted = timer.run("budget", _fit, last, plan, *budget)
+        plan = fitted.schedule
     if config.verify_enabled():
         verify_schedule(plan)
     if stop == "schedule":
-        return plan
+        return Stopped(plan)
     rendered = timer.run("render", render_steps, plan)
     if stop == "source":
-        return {source.source for source in rendered.values()}
+        return Stopped({source.source for source in rendered.values()})
     handles, kernels = timer.run("compile", compile_kernels, rendered, runner)
     lifetimes = timer.run("memory", lives, plan)
-    function = Function(
-        graphs["graph"], graphs["rewrite"], plan, lifetimes, handles, kernels, runner,
-        tuple(timer.phases), single=isinstance(outputs, Node), budget=budget,
-    )  # fmt: skip
-    _report(timer, function)
-    return function
+    draws = any(node.op.kind == "random" for node in plan.graph.nodes)
+    program = CompiledProgram(plan, lifetimes, handles, draws)
+    return Compilation(graphs["rewrite"], program, kernels, fitted)
 
 
 def _fit(graph: Graph, plan: Schedule, most: int, sizes: Mapping[str, int]) -> Budget:
@@ -179,7 +125,7 @@ def _fit(graph: Graph, plan: Schedule, most: int, sizes: Mapping[str, int]) -> B
 
 
 def run_passes(
-    graph: Graph, timer: _Timer, disabled: str | Collection[str] = ()
+    graph: Graph, timer: Timer, disabled: str | Collection[str] = ()
 ) -> dict[str, Graph]:
     """The graph as given ("graph") and after each pass, by the pass's name."""
     stages = {"graph": graph}
@@ -208,97 +154,3 @@ def with_bodies(run_pass: Callable[..., Graph], graph: Graph, *arguments: Any) -
             return make(same.op, same.inputs, **{**same.attrs, **with_graphs(same, graphs)})
 
     return run_pass(graph.with_roots(rebuild(list(graph.roots), change)), *arguments)
-
-
-def make_graph(
-    inputs: Node | Sequence[Node], outputs: Node | Sequence[Node], updates: Mapping[Node, Any]
-) -> Graph:
-    """The checked graph of what `compile` was given."""
-    fed = (inputs,) if isinstance(inputs, Node) else tuple(inputs)
-    wanted = (outputs,) if isinstance(outputs, Node) else tuple(outputs)
-    for node in (*fed, *wanted):
-        if not isinstance(node, Node):
-            raise ArgumentError(f"compile: expected nodes, got {type(node).__name__}")
-    for node in fed:
-        if node.op is not input_op:
-            raise ArgumentError(f"compile: {node!r} is not an input; declare it with gx.input")
-    if len(set(fed)) != len(fed):
-        raise ArgumentError("compile: an input is listed twice")
-    for node in wanted:
-        if isinstance(node.type, TupleType):
-            raise ArgumentError(
-                f"compile: {node!r} has several results; take them with node[index]"
-            )
-    pairs = tuple((state, _as_update(state, new)) for state, new in updates.items())
-    roots = (*fed, *wanted, *(node for pair in pairs for node in pair))
-    graph = Graph(fed, wanted, pairs, effects=effects_of(roots))
-    _check_fed(graph)
-    return graph
-
-
-def _as_update(state: Node, new: Any) -> Node:
-    if not isinstance(state, Node) or state.op not in (param_op, state_op):
-        raise ArgumentError(f"compile: updates must be of parameters or states; got {state!r}")
-    value = new if isinstance(new, Node) else const(new, state.dtype)
-    if value.shape != state.shape:
-        raise ShapeError(
-            f"compile: the update of {state.name!r} has shape {shape_text(value.shape)}, "
-            f"expected {shape_text(state.shape)}"
-        )
-    if value.dtype is not state.dtype:
-        raise DTypeError(
-            f"compile: the update of {state.name!r} is {value.dtype}, expected {state.dtype}"
-        )
-    return value
-
-
-def _check_fed(graph: Graph) -> None:
-    known = {str(dim) for node in graph.inputs for dim in node.shape}
-    for node in topological(graph.roots):
-        if node.op is input_op and node not in graph.inputs:
-            raise ArgumentError(
-                f"compile: the outputs depend on {node!r}, which is not among inputs"
-            )
-        for name in _sizes_in(node):
-            if name not in known:
-                error = ArgumentError(
-                    f"compile: no input has the size {name!r} that {node!r} takes: declare one "
-                    f"with an axis of that size alone"
-                )
-                raise_located(error, node.sites)
-
-
-def _sizes_in(node: Node) -> Iterator[str]:
-    """The named sizes in the shape of a node, or of its results, or of which it is the value."""
-    types = node.type.items if isinstance(node.type, TupleType) else (node.type,)
-    for dim in (dim for known in types for dim in known.shape):
-        yield from size_names(dim)
-    if node.op is size_op:
-        yield from size_names(node.attrs["dim"])
-
-
-def _report(timer: _Timer, function: Function) -> None:
-    if config.debug_level() >= 1:
-        for phase in timer.phases:
-            print(f"graphc: {phase.name:<10} {phase.seconds * 1e3:8.1f} ms")
-        print(f"graphc: {'total':<10} {function.compile_seconds * 1e3:8.1f} ms")
-        print(f"graphc: {_kernels_text(function)}")
-    if config.debug_level() >= 2:
-        print(function.source())
-
-
-def _kernels_text(function: Function) -> str:
-    """How many kernels there are, and where they came from."""
-    kernels = function.kernels
-    calls = sum(len(kernel.steps) for kernel in kernels)
-    text = f"{len(kernels)} kernel(s) for {calls} step(s)"
-    if function.target == "python":
-        return text
-    made, found = (
-        [kernel.seconds for kernel in kernels if kernel.from_cache == cached]
-        for cached in (False, True)
-    )
-    return (
-        f"{text}: {len(made)} compiled ({sum(made) * 1e3:.1f} ms), {len(found)} from the cache "
-        f"({sum(found) * 1e3:.1f} ms)"
-    )

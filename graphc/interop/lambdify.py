@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import graphc.ops as ops
+from graphc.compiler.compilation import compile
 from graphc.compiler.function import Function
-from graphc.compiler.passes import compile
 from graphc.compiler.slot import SMALL_BYTES
 from graphc.errors import ArgumentError, DTypeError, ShapeError
 from graphc.grad.reverse import grad

@@ -25,7 +25,7 @@ The text holds all that a graph is, but not where it was written or what its par
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,18 +46,24 @@ _FAILURES = (
     GraphcError, ArithmeticError, AttributeError, LookupError, MemoryError, TypeError, ValueError,
 )  # fmt: skip
 
+Write = Callable[[Node, str], str]
+
 # Bodies that are nested deeper are refused before Python's own stack is.
 _DEEPEST_BODY = 50
 
 
-def to_text(graph: Graph) -> str:
+def attribute_text(node: Node, name: str) -> str:
+    """An attribute of a node as text; ArgumentError for one that has none."""
+    return literal(node.attrs[name])
+
+
+def to_text(graph: Graph, write: Write = attribute_text) -> str:
     """The graph as text, which `parse` reads back.
 
+    `write` gives the text of an attribute of a node; `parse` reads that of `attribute_text` only.
     Raises ArgumentError for an attribute that has no text.
     """
-    carried = (state for state, _ in graph.updates)
-    order = topological((*graph.roots, *carried, *graph.inputs))
-    places, lines = _node_lines(order)
+    places, lines = _node_lines(listed_nodes(graph), write)
     lines.append(_list("inputs", [places[node] for node in graph.inputs]))
     lines.append(_list("outputs", [places[node] for node in graph.outputs]))
     if graph.updates:
@@ -68,11 +74,17 @@ def to_text(graph: Graph) -> str:
     return "\n".join(lines) + "\n"
 
 
+def listed_nodes(graph: Graph) -> list[Node]:
+    """The nodes of a graph in the order of its text, each after its inputs."""
+    carried = (state for state, _ in graph.updates)
+    return list(topological((*graph.roots, *carried, *graph.inputs)))
+
+
 def _list(head: str, items: list[str]) -> str:
     return f"{head} {', '.join(items)}".rstrip()
 
 
-def _node_lines(order: Sequence[Node]) -> tuple[dict[Node, str], list[str]]:
+def _node_lines(order: Sequence[Node], write: Write) -> tuple[dict[Node, str], list[str]]:
     """What each node is called, and the lines of all, with the bodies that they have."""
     places = {node: f"%{place}" for place, node in enumerate(order)}
     bodies: dict[Body, str] = {}
@@ -82,20 +94,22 @@ def _node_lines(order: Sequence[Node]) -> tuple[dict[Node, str], list[str]]:
             body = node.attrs[name]
             if isinstance(body, Body) and body not in bodies:
                 bodies[body] = f"@{len(bodies)}"
-                lines += [f"body {bodies[body]}", *_body_lines(body), "end"]
-        lines.append(_node_line(node, places, bodies))
+                lines += [f"body {bodies[body]}", *_body_lines(body, write), "end"]
+        lines.append(_node_line(node, places, bodies, write))
     return places, lines
 
 
-def _body_lines(body: Body) -> list[str]:
-    text = to_text(Graph(body.placeholders, body.outputs))
+def _body_lines(body: Body, write: Write) -> list[str]:
+    text = to_text(Graph(body.placeholders, body.outputs), write)
     return [f"  {line}" for line in text.splitlines()]
 
 
-def _node_line(node: Node, places: Mapping[Node, str], bodies: Mapping[Body, str]) -> str:
+def _node_line(
+    node: Node, places: Mapping[Node, str], bodies: Mapping[Body, str], write: Write
+) -> str:
     inputs = ", ".join(places[source] for source in node.inputs)
     attrs = "".join(
-        f" {name}={bodies[value] if isinstance(value, Body) else literal(value)}"
+        f" {name}={bodies[value] if isinstance(value, Body) else write(node, name)}"
         for name, value in sorted(node.attrs.items())
     )
     known = f" : {node.type}" if node.inputs else ""  # a source says its type in its attributes

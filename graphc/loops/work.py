@@ -9,11 +9,6 @@ from __future__ import annotations
 from graphc.loops.ir import Apply, Expression, Loop, RandomBits, Statement
 from graphc.loops.tidy import expressions, walk
 
-# A part that is handed to another thread has at least this much work. Measured: a region costs
-# 0.7 us and some cache misses, so two threads begin to gain at two parts of about 2 us: for a row
-# sum at 65,536 elements, for exp at 16,384, for a softmax at 8,192.
-PARALLEL_WORK = 65_536
-
 # Measured in vectorised kernels on arrays that are in the cache, to the nearest power of two.
 _WEIGHTS = (
     dict.fromkeys(

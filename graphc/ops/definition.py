@@ -25,6 +25,11 @@ from graphc.ops.source import input as declare
 _defined: set[str] = set()
 
 
+def is_built_in(op: Op) -> bool:
+    """Whether an operation is graphc's own: its name then says what it is."""
+    return REGISTRY.get(op.name) is op and op.name not in _defined
+
+
 @at_user_line
 def elementwise(
     name: str,

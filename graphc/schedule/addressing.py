@@ -37,7 +37,7 @@ from graphc.schedule.index import (
     Scaled,
     row_major_strides,
 )
-from graphc.schedule.note import CheckNote, IndexNote
+from graphc.schedule.note import IndexNote, NodeNote
 
 # The levels of the nest: before all loops, in a row, in an inner loop of a row.
 TOP, ROW, ELEMENT = range(3)
@@ -225,7 +225,7 @@ class Addressing(ABC):
         return scope.known[index]
 
     def _assert(
-        self, scope: Scope, fine: Expression, note: CheckNote, at: Indices, value: Expression
+        self, scope: Scope, fine: Expression, note: NodeNote, at: Indices, value: Expression
     ) -> None:
         """The run fails as the note says unless `fine` holds; the place in its node is reported."""
         code = self.arguments.scalar("int64", note)

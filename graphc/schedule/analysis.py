@@ -28,6 +28,7 @@ from graphc.ops.source import (
 )
 from graphc.schedule.blocks import block_op
 from graphc.schedule.buffer import (
+    BATCH_STRIDES,
     VIEW_OPS,
     Buffer,
     View,
@@ -57,9 +58,6 @@ EXPENSIVE = COSTLY_FUNCTIONS | {"random_bits", "sqrt", "divide"}
 # Kernels grow no larger than this many operations for one stored value: compile time is the limit.
 MAXIMUM_INLINED = 48
 MAXIMUM_KERNEL = 192
-
-# The matrices of a batch are found by so many strides in each factor.
-BATCH_STRIDES = 2
 
 DECLARED: frozenset[Op] = frozenset((input_op, param_op, state_op))
 # Kinds that are a step of their own: see `own_kernel` for those with a generated kernel.

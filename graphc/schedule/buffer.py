@@ -20,6 +20,9 @@ from graphc.schedule.index import row_major_strides, unit_axes_only
 # the caller, or fixed when the program is compiled.
 ARENA, INPUT, CARRIED, OUTPUT, CONSTANT = "arena", "input", "carried", "output", "constant"
 
+# The matrices of a batch are found by so many strides in each factor.
+BATCH_STRIDES = 2
+
 
 @dataclass(eq=False)
 class Buffer:

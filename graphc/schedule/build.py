@@ -39,7 +39,8 @@ from graphc.schedule.concat import Parts, place_pieces
 from graphc.schedule.contract import product_op
 from graphc.schedule.control import control_step
 from graphc.schedule.group import Group, Grouping, Step
-from graphc.schedule.lower import GroupLowering, Lowered
+from graphc.schedule.lower import GroupLowering
+from graphc.schedule.lowered import Lowered
 from graphc.schedule.narrow import narrowed
 from graphc.schedule.one_kernel import as_one_kernel
 from graphc.schedule.order import Ordering

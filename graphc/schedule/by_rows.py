@@ -2,31 +2,20 @@
 
 Where all that a body carries, takes and gives has one row for each example of a batch, and no row
 depends on another one, the loop over the whole batch is several loops over parts of it, which run
-side by side without waiting for each other at every step.
+side by side without waiting for each other at every step. `row_parts` tells which.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from graphc.ir.dim import Dim, Size, evaluate, named_size, product, size_names
+from graphc.ir.dim import Size, named_size, size_names
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.shape import Shape
-from graphc.loops.work import PARALLEL_WORK
-from graphc.loops.work import work as work_of
 from graphc.ops.joining import concat_op
 from graphc.ops.layout import broadcast_op, reshape_op, slice_op, transpose_op
 from graphc.ops.source import constant_op, ramp_op
 from graphc.schedule.analysis import DECLARED
-from graphc.schedule.schedule import Copy, KernelCall, Part, Product, Schedule, ScheduledStep
-
-MOST_PARTS = 4
-"""A batch is divided into so many parts at most."""
-# A part has so many rows at least: those of a block of a small product.
-_LEAST_ROWS = 8
-# What every part reads again at each step, such as weights, fits a cache of one processor.
-_SHARED_BYTES = 1 << 20
+from graphc.schedule.schedule import Copy, KernelCall, Product, Schedule
 
 
 def batch_size(schedule: Schedule) -> str | None:
@@ -108,39 +97,3 @@ def _row_by_row(node: Node, rows: set[Node]) -> bool:
     if op is ramp_op:
         return bool(node.attrs["axis"] != 0)
     return op is constant_op
-
-
-def row_ranges(part: Part, length: Dim, batch: str, sizes: Mapping[str, int]) -> list[range]:
-    """The rows of each part of a batch, for a loop of `length` steps whose body is `part`."""
-    rows = sizes[batch]
-    count = part_count(part, length, batch, sizes)
-    each = max(-(-rows // count), 1)
-    return [range(first, min(first + each, rows)) for first in range(0, max(rows, 1), each)]
-
-
-def part_count(part: Part, length: Dim, batch: str, sizes: Mapping[str, int]) -> int:
-    """The parts that a batch is done in: by its sizes alone.
-
-    Not where the parts are too few rows for a product, where there is little to do, and where what
-    all parts read at every step does not stay in a cache.
-    """
-    shared = sum(
-        evaluate(port.inside.elements, sizes) * port.inside.dtype.itemsize
-        for port in part.ports
-        if port.stride == 0 and batch not in size_names(port.inside.elements)
-    )
-    count = min(MOST_PARTS, sizes[batch] // _LEAST_ROWS)
-    if count < 2 or shared > _SHARED_BYTES:
-        return 1
-    work = evaluate(length, sizes) * sum(_work(step, sizes) for step in part.schedule.steps)
-    return count if work >= 2 * PARALLEL_WORK else 1
-
-
-def _work(step: ScheduledStep, sizes: Mapping[str, int]) -> int:
-    if isinstance(step, KernelCall):
-        lowered = step.lowered
-        visits = evaluate(lowered.extent, sizes) * max(evaluate(lowered.row_work, sizes), 1)
-        return visits * work_of(lowered.kernel.body)
-    if isinstance(step, Product):
-        return evaluate(product(step.c.shape) * step.a.shape[-1], sizes)
-    return 0

@@ -7,18 +7,19 @@ the program around it: at one place, or one row further at every step.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from graphc.ir.body import Body
-from graphc.ir.dim import Dim, product
+from graphc.ir.dim import product
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ir.shape import TupleType
 from graphc.ops.branch import cond_op
 from graphc.ops.loop import Scan, scan_op
-from graphc.schedule.buffer import ARENA, CARRIED, Buffer, View, Workspace, whole
-from graphc.schedule.by_rows import batch_size, row_ranges
-from graphc.schedule.memory import lives, plan
+from graphc.schedule.body_workspace import BodyWorkspace
+from graphc.schedule.buffer import ARENA, CARRIED, Buffer, View, whole
+from graphc.schedule.by_rows import batch_size
+from graphc.schedule.memory import lives
 from graphc.schedule.schedule import Control, Part, Port, Schedule
 
 
@@ -57,24 +58,6 @@ def with_graphs(node: Node, graphs: Sequence[Graph]) -> dict[str, Body]:
     condition, step = graphs
     new = (new for _, new in step.updates)
     return {"body": Body(node.attrs["body"].placeholders, (*condition.outputs, *new))}
-
-
-class BodyWorkspace(Workspace):
-    """Room for the temporaries of bodies that never run at the same time; or of one body for all
-    parts of a batch, which do."""
-
-    def __init__(self, parts: tuple[Part, ...], length: Dim | None, batch: str | None) -> None:
-        super().__init__()
-        self.parts, self.length, self.batch = parts, length, batch
-
-    def bytes(self, sizes: Mapping[str, int]) -> int:
-        """What a body takes, or the parts of a batch take together."""
-        if self.batch is None or self.length is None:
-            return max((plan(part.lives, sizes).peak_bytes for part in self.parts), default=0)
-        (part,) = self.parts
-        ranges = row_ranges(part, self.length, self.batch, sizes)
-        inside = [{**sizes, self.batch: len(rows)} for rows in ranges]
-        return sum(plan(part.lives, each).peak_bytes for each in inside)
 
 
 def control_step(

@@ -33,7 +33,7 @@ from graphc.loops.tidy import tidy
 from graphc.ops.cumulative import CumulativeOp, identity
 from graphc.schedule.buffer import View, around_axis
 from graphc.schedule.index import ZERO, Affine, Indices, variable
-from graphc.schedule.lower import Lowered
+from graphc.schedule.lowered import Lowered
 from graphc.schedule.values import Values
 
 OUTER, FIRST, PLACE, INNER, TILE = "i0", "f0", "r0", "j0", "t0"

@@ -33,7 +33,7 @@ from graphc.ops.windows import slides_of
 from graphc.schedule.arguments import short_loops
 from graphc.schedule.buffer import View
 from graphc.schedule.index import ZERO, Affine, Indices, variable
-from graphc.schedule.lower import Lowered
+from graphc.schedule.lowered import Lowered
 from graphc.schedule.scatter import combined
 from graphc.schedule.values import Values
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
-from graphc.ir.dim import Dim
 from graphc.ir.node import Node
-from graphc.ir.site import Site
 from graphc.loops.ir import (
     REDUCING,
     SEQUENTIAL,
@@ -23,11 +19,10 @@ from graphc.loops.ir import (
     Variable,
 )
 from graphc.loops.tidy import tidy
-from graphc.loops.work import work
 from graphc.ops.reduction import ReductionOp
-from graphc.schedule import buffer as buffers
 from graphc.schedule.addressing import Scope
 from graphc.schedule.blocks import block_op
+from graphc.schedule.lowered import Lowered
 from graphc.schedule.nest import GroupNest, identity_of
 from graphc.schedule.structure import (
     in_inner_loop,
@@ -35,25 +30,6 @@ from graphc.schedule.structure import (
     value_indices,
 )
 from graphc.schedule.tiles import in_tiles
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Lowered:
-    """A kernel, the buffers and scalars it is called with, the rows it may be split over, and its
-    user lines."""
-
-    kernel: Kernel
-    buffers: tuple[buffers.Buffer, ...]
-    scalars: tuple[tuple[str, Any], ...]
-    extent: Dim
-    row_work: Dim  # elements visited for each index of the parallel axis
-    notes: tuple[tuple[Site, ...], ...]
-    least: int = 1  # a chunk has a multiple of so many rows, where it has not all
-
-    @functools.cached_property
-    def visit_work(self) -> int:
-        """What is computed for each element visited, as `loops.work` counts it."""
-        return work(self.kernel.body)
 
 
 class GroupLowering(GroupNest):

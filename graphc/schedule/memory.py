@@ -7,6 +7,7 @@ for its whole life.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -46,24 +47,38 @@ def lives(schedule: Schedule) -> tuple[Life, ...]:
 def plan(schedule_lives: tuple[Life, ...], sizes: Mapping[str, int]) -> MemoryPlan:
     """Offsets for given sizes."""
     need = {life.buffer: bytes_of(life.buffer, sizes) for life in schedule_lives}
-    placed: list[tuple[int, int, Life]] = []  # (offset, end, life), by offset
+    # (offset, end) of what has its place, by the steps at which it is alive, and the first of them.
+    alive: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+    begins: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
     offsets: dict[Buffer, int] = {}
+    peak = 0
     order = sorted(schedule_lives, key=lambda life: (-need[life.buffer], life.first))
     for life in order:
         if not need[life.buffer]:
             offsets[life.buffer] = 0
             continue
-        offset = 0
-        for start, end, other in placed:
-            if other.first <= life.last and life.first <= other.last:
-                if start >= offset + need[life.buffer]:
-                    break
-                offset = max(offset, end)
-        offsets[life.buffer] = offset
-        placed.append((offset, offset + need[life.buffer], life))
-        placed.sort(key=lambda entry: entry[0])
-    peak = max((end for _, end, _ in placed), default=0)
+        steps = range(life.first, life.last + 1)
+        taken = list(alive[life.first])
+        for step in steps[1:]:
+            taken += begins[step]
+        offset = _first_gap(sorted(taken), need[life.buffer])
+        offsets[life.buffer], place = offset, (offset, offset + need[life.buffer])
+        begins[life.first].append(place)
+        for step in steps:
+            alive[step].append(place)
+        peak = max(peak, place[1])
     return MemoryPlan(offsets, peak, schedule_lives)
+
+
+def _first_gap(taken: list[tuple[int, int]], need: int) -> int:
+    """The lowest offset at which `need` bytes are free, between places in their order."""
+    offset = 0
+    for start, end in taken:
+        if start >= offset + need:
+            break
+        if end > offset:
+            offset = end
+    return offset
 
 
 def bytes_of(buffer: Buffer, sizes: Mapping[str, int]) -> int:

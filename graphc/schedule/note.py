@@ -18,19 +18,28 @@ from graphc.record import record
 Sizes = Mapping[str, int]
 
 
-@record
 class CheckNote(ABC):
-    """What the failure of a check means that belongs to `node`.
+    """What the failure of a check means.
 
     `detail` is what the check reported: a place and a value (see `place_and_value`), or what else
     a routine says.
     """
 
-    node: Node
-
     @abstractmethod
     def error(self, detail: int, sizes: Sizes) -> ExecutionError:
         """The error to raise, for given sizes."""
+
+    @property
+    def known(self) -> CheckNote:
+        """The note itself, where another one stands for it."""
+        return self
+
+
+@record
+class NodeNote(CheckNote):
+    """The check belongs to a node."""
+
+    node: Node
 
 
 def place_and_value(detail: int) -> tuple[int, int]:
@@ -39,7 +48,7 @@ def place_and_value(detail: int) -> tuple[int, int]:
 
 
 @record
-class IndexNote(CheckNote):
+class IndexNote(NodeNote):
     """The node is an index out of range: it must stay under `length`."""
 
     length: Dim
@@ -58,7 +67,7 @@ class IndexNote(CheckNote):
         return IndexRangeError(f"index{name}: {text}.{written_at(node.sites)}")
 
 
-class ConditionNote(CheckNote):
+class ConditionNote(NodeNote):
     """The node is a check of the user's, whose condition fails."""
 
     def error(self, detail: int, sizes: Sizes) -> ExecutionError:
@@ -67,7 +76,7 @@ class ConditionNote(CheckNote):
         return failed(self.node.attrs["message"], shape, place, self.node.sites)
 
 
-class RoutineNote(CheckNote):
+class RoutineNote(NodeNote):
     """The node is a routine that failed; the detail is a row and a number, such as a pivot."""
 
     def error(self, detail: int, sizes: Sizes) -> ExecutionError:

@@ -35,7 +35,7 @@ from graphc.loops.work import work
 from graphc.schedule import buffer as buffers
 from graphc.schedule.arguments import Arguments
 from graphc.schedule.buffer import View
-from graphc.schedule.lower import Lowered
+from graphc.schedule.lowered import Lowered
 from graphc.schedule.schedule import Control, Copy, KernelCall, Part, Port
 
 STEP = "step"

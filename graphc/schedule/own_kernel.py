@@ -8,7 +8,7 @@ from graphc.ir.node import Node
 from graphc.schedule.buffer import View
 from graphc.schedule.cumulative import lower_cumulative
 from graphc.schedule.fold import lower_fold
-from graphc.schedule.lower import Lowered
+from graphc.schedule.lowered import Lowered
 from graphc.schedule.scatter import lower_scatter
 
 # From a node, and the memory of nodes, to its kernel.

@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 from graphc.errors import ArgumentError
 from graphc.ir.dim import evaluate, product
-from graphc.schedule.analysis import BATCH_STRIDES
-from graphc.schedule.buffer import Buffer, View, Workspace, matrix_layout
+from graphc.schedule.buffer import BATCH_STRIDES, Buffer, View, Workspace, matrix_layout
 from graphc.schedule.memory import aligned_size
 
 # Measured (OpenBLAS, one thread): a cut of C costs about these, divided by the tile's rows and by

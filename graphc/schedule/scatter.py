@@ -46,7 +46,7 @@ from graphc.schedule.index import (
     chosen_index,
     variable,
 )
-from graphc.schedule.lower import Lowered
+from graphc.schedule.lowered import Lowered
 from graphc.schedule.values import Values
 
 # Columns that one thread takes at least, as each reads all indices. Measured.

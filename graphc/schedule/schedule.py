@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphc.ir.dim import Dim
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ops.routine import RoutineOp
 from graphc.schedule.buffer import Buffer, Life, View
-from graphc.schedule.lower import Lowered
+
+if TYPE_CHECKING:
+    from graphc.schedule.lowered import Lowered
 
 
 @dataclass(eq=False, repr=False)
@@ -73,6 +75,26 @@ class Routine:
     def writes(self) -> frozenset[Buffer]:
         """The buffers it writes."""
         return frozenset((*self.results, *self.scratch))
+
+
+@dataclass(eq=False, repr=False)
+class Call:
+    """All that a run must know of a kernel's call or of a routine's, and no more.
+
+    The kernel gets the `places`, then the `scalars`, each with its dtype. It may be split over
+    `extent` rows, in chunks of a multiple of `least`; each row visits `row_work` elements and
+    computes `visit_work` for each of them, in units of one addition.
+    """
+
+    places: tuple[Buffer | View, ...]
+    scalars: tuple[tuple[str, Any], ...]
+    extent: Dim
+    row_work: Dim
+    visit_work: int
+    least: int
+    reads: frozenset[Buffer]
+    writes: frozenset[Buffer]
+    nodes: tuple[Node, ...] = ()
 
 
 @dataclass(eq=False, repr=False)
@@ -146,7 +168,7 @@ class Control:
         return frozenset((*self.results, *self.scratch))
 
 
-ScheduledStep = KernelCall | Product | Routine | Control | Copy
+ScheduledStep = KernelCall | Product | Routine | Call | Control | Copy
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -174,6 +196,8 @@ def buffers_of(step: ScheduledStep) -> list[Buffer]:
     """The buffers that a step touches, in the order of its operands."""
     if isinstance(step, KernelCall):
         return list(step.lowered.buffers)
+    if isinstance(step, Call):
+        return [place.buffer if isinstance(place, View) else place for place in step.places]
     if isinstance(step, Product):
         return [step.a.buffer, step.b.buffer, step.c.buffer, *step.scratch]
     if isinstance(step, Routine | Control):

@@ -17,6 +17,7 @@ from graphc.schedule.buffer import ARENA, CARRIED, Buffer, View
 from graphc.schedule.memory import bytes_of, touched
 from graphc.schedule.note import CheckNote
 from graphc.schedule.schedule import (
+    Call,
     Control,
     Copy,
     KernelCall,
@@ -122,6 +123,7 @@ def may_fail(step: ScheduledStep) -> bool:
 
 def with_buffers(step: ScheduledStep, moved: Mapping[Buffer, Buffer]) -> ScheduledStep:
     """The step on other buffers: the same kernel, so the same bits."""
+    assert not isinstance(step, Call)  # made of steps whose memory has been planned
 
     def place(buffer: Buffer) -> Buffer:
         return moved.get(buffer, buffer)

@@ -1,10 +1,11 @@
-"""Object code on disk, known by content, in a format of our own.
+"""Object code and programs on disk, known by content, in a format of our own.
 
     magic     16 bytes    b"graphc object 2\\n"
     digest    32 bytes    sha256 of all that follows
     length     4 bytes    of the header, little endian
     header                UTF-8 lines: key, symbol, then the names that the code refers to
-    code                  an image of machine code (see `image`), or an object file
+    code                  an image of machine code (see `image`), an object file, or the text of a
+                          program (see `program_writer`), whose names are the keys of its kernels
 
 Nothing in a file is executed, or interpreted as Python, before its digest and its owner are known
 to be right. The directory belongs to the user, mode 0700. What others could have written is
@@ -42,7 +43,10 @@ _stored = itertools.count()
 
 
 class ObjectCode(NamedTuple):
-    """Native code of one function: its symbol, the names it refers to, an image or object file."""
+    """Native code of one function: its symbol, the names it refers to, an image or object file.
+
+    Or a program: the word "program", the keys of its kernels, its text.
+    """
 
     symbol: str
     needs: list[str]

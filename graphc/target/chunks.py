@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphc.loops.work import PARALLEL_WORK
+from graphc.loops.parallel import PARALLEL_WORK
 
 # The work of copying an element from memory that no cache holds.
 COPY_WORK = 4

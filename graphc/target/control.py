@@ -17,7 +17,7 @@ import numpy as np
 
 from graphc.ir.dim import Dim, evaluate, product, size_names
 from graphc.schedule.buffer import INPUT, OUTPUT, Buffer, View
-from graphc.schedule.by_rows import MOST_PARTS, row_ranges
+from graphc.schedule.row_parts import MOST_PARTS, row_ranges
 from graphc.schedule.schedule import Control, Part, Port, Product, Schedule, parts_of
 from graphc.target.instructions import COLUMNS, FRAME_WORDS, Opcode
 from graphc.target.program import Binder, Segment, Stops, argument_cells

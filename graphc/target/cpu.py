@@ -41,7 +41,7 @@ class NativeKernel(NamedTuple):
 
 
 @functools.cache
-def _environment() -> str:
+def environment() -> str:
     """What the code of a kernel depends on beside its text.
 
     The modules of this room say what a primitive means, so their content is part of it.
@@ -71,12 +71,30 @@ def compile_kernel(source: str, front_end: str = "cpu") -> NativeKernel:
 
 def native_function(kind: str, text: str, emit: Callable[[str], bytes]) -> NativeKernel:
     """The function that `text` stands for, from memory, from disk, or made by `emit(symbol)`."""
-    key = cache.content_key(kind, text, _environment())
+    key = cache.content_key(kind, text, environment())
     with _LOCK:
         found = _memory.get(key)
         if found is None:
             found = _remember(key, _from_disk(key) or _made(key, kind, emit))
         return found
+
+
+def kernel_key(source: str, front_end: str = "cpu") -> str:
+    """The name under which the code of a kernel is kept."""
+    return cache.content_key(_FRONT_ENDS[front_end].kind, source, environment())
+
+
+def kept_kernels(keys: Iterable[str]) -> list[NativeKernel] | None:
+    """The kernels of these names, from memory or from disk; None if one of them is not there."""
+    found = []
+    with _LOCK:
+        for key in keys:
+            kernel = _memory.get(key) or _from_disk(key)
+            if kernel is None:
+                return None
+            _remember(key, kernel)
+            found.append(kernel)
+    return found
 
 
 def compile_kernels(
@@ -89,7 +107,7 @@ def compile_kernels(
     """
     known = _FRONT_ENDS[front_end]
     with _LOCK:
-        keys = {source: cache.content_key(known.kind, source, _environment()) for source in sources}
+        keys = {source: cache.content_key(known.kind, source, environment()) for source in sources}
         found = {source: _memory.get(key) or _from_disk(key) for source, key in keys.items()}
         missing = [source for source in keys if found[source] is None]
         # The longest ones first: the threads then end at about the same time.
@@ -171,7 +189,7 @@ def _define_function(name: str) -> None:
     """Compile a function that kernels call, once in a process, or find it on disk."""
     with _function_locks.setdefault(name, threading.Lock()):
         if not symbols.is_defined(name):
-            key = cache.content_key("function", name, _environment())
+            key = cache.content_key("function", name, environment())
             emit = functools.partial(_emit_function, name)
             function = _from_disk(key) or _made(key, "function", emit)
             symbols.define(name, function.address)

@@ -7,19 +7,16 @@ from collections.abc import Mapping
 import numpy as np
 
 from graphc.errors import ExecutionError
-from graphc.schedule.buffer import INPUT, OUTPUT, Buffer, Life
-from graphc.schedule.by_rows import MOST_PARTS
+from graphc.schedule.buffer import INPUT, OUTPUT, Buffer
 from graphc.schedule.memory import ALIGNMENT
+from graphc.schedule.row_parts import MOST_PARTS
 from graphc.schedule.schedule import (
     Control,
-    Copy,
-    KernelCall,
-    Product,
-    Routine,
     Schedule,
-    ScheduledStep,
+    buffers_of,
     parts_of,
 )
+from graphc.target.compiled_program import CompiledProgram
 from graphc.target.control import ProgramBinder, control_patches, register_count, row_count
 from graphc.target.instructions import COLUMNS, CONTEXT_WORDS, HALTED, NOT_STARTED, Context, Opcode
 from graphc.target.machine import Machine
@@ -27,8 +24,6 @@ from graphc.target.program import Failed, Segment, Stops, argument_cells
 from graphc.target.storage import Cells, Registers, aligned
 
 _STATUS, _STEP = int(Context.STATUS), int(Context.STEP)
-
-Handles = Mapping[ScheduledStep, int]
 
 
 def step_count(schedule: Schedule) -> int:
@@ -39,21 +34,15 @@ def step_count(schedule: Schedule) -> int:
 def patch_count(schedule: Schedule) -> int:
     """The most cells of a program whose content only a call knows."""
 
-    def outside(buffers: tuple[Buffer, ...]) -> int:
+    def outside(buffers: list[Buffer]) -> int:
         return sum(buffer.home in (INPUT, OUTPUT) for buffer in buffers)
 
     total = 0
     for step in schedule.steps:
-        if isinstance(step, KernelCall):
-            total += outside(step.lowered.buffers)
-        elif isinstance(step, Product):
-            total += outside((step.a.buffer, step.b.buffer, step.c.buffer))
-        elif isinstance(step, Routine):
-            total += outside((*(v.buffer for v in step.operands), *step.results))
-        elif isinstance(step, Control):
+        if isinstance(step, Control):
             total += control_patches(step)
-        elif isinstance(step, Copy):
-            total += outside((step.source, step.target))
+        else:
+            total += outside(buffers_of(step))
     return total
 
 
@@ -66,20 +55,21 @@ class Instance:
 
     def __init__(
         self,
-        schedule: Schedule,
-        lives: tuple[Life, ...],
+        program: CompiledProgram,
         sizes: Mapping[str, int],
-        handles: Handles,
         machine: Machine,
         stepped: bool = False,
         beside: bool = True,
     ) -> None:
         self.codes: dict[int, Failed] = {}
+        schedule = program.schedule
         ports = len(schedule.inputs) + len(schedule.outputs)
         here = 1 if beside else MOST_PARTS  # bodies stand in the table so many times
         used = ports + here * register_count(schedule) + 1
         self.stops = Stops(used, used + 1, used, beside) if stepped else None
-        binder = ProgramBinder(schedule, lives, sizes, handles, self.codes, self.stops)
+        binder = ProgramBinder(
+            schedule, program.lives, sizes, program.handles, self.codes, self.stops
+        )
         self.plan = binder.plan
         self.arena = aligned(max(binder.plan.peak_bytes, ALIGNMENT))
         self.cells = Cells(here * argument_cells(schedule))

@@ -11,14 +11,13 @@ import numpy as np
 from graphc.errors import ExecutionError
 from graphc.ir.node import Node
 from graphc.ops.source import input_op
-from graphc.schedule.buffer import Life
 from graphc.schedule.memory import ALIGNMENT
 from graphc.schedule.note import IndexNote
-from graphc.schedule.schedule import Schedule
 from graphc.target.batches import NO_RUN, Batches, LoopRun, Row
 from graphc.target.chunks import chunk
+from graphc.target.compiled_program import CompiledProgram
 from graphc.target.control import ProgramBinder, register_count, row_count
-from graphc.target.instance import Handles, failure, patch_count, write_patches
+from graphc.target.instance import failure, patch_count, write_patches
 from graphc.target.instructions import COLUMNS, CONTEXT_WORDS, HALTED, Context, Opcode
 from graphc.target.machine import Machine
 from graphc.target.program import Failed, argument_cells
@@ -58,10 +57,8 @@ class LoopProgram:
 
     def __init__(
         self,
-        schedule: Schedule,
-        lives: tuple[Life, ...],
+        program: CompiledProgram,
         sizes: tuple[Mapping[str, int] | None, Mapping[str, int] | None],
-        handles: Handles,
         machine: Machine,
         rows: Sequence[Row],
         outputs: Sequence[Row],
@@ -72,14 +69,15 @@ class LoopProgram:
         self.codes: dict[int, Failed] = {}
         self._held: list[np.ndarray] = []
         self._tables: list[np.ndarray] = []
-        self._schedule, self._machine = schedule, machine
+        self._schedule, self._machine = program.schedule, machine
+        lives, handles = program.lives, program.handles
         self._rows, self._outputs, self._printed = rows, outputs, printed
         parts = (
             (sizes[0], batches.batch if batches.full else 0, 0),
             (sizes[1], batches.rest, batches.full * batches.batch),
         )
         self._parts = [
-            _Part(ProgramBinder(schedule, lives, known, handles, self.codes), length, start)
+            _Part(ProgramBinder(program.schedule, lives, known, handles, self.codes), length, start)
             for known, length, start in parts
             if length and known is not None
         ]
@@ -272,7 +270,7 @@ class LoopProgram:
         error = failure(self.context, self.codes)
         where = f"step {self.done} (epoch {self.epoch(self.done)}"
         failed = self.codes.get(int(self.context[Context.STATUS]))
-        note = failed.note if failed is not None else None
+        note = failed.note.known if failed is not None else None
         if isinstance(note, IndexNote) and _names_examples(note.indices):
             position = int(self.context[Context.DETAIL]) >> 32
             where += f", example {self._examples(self.done)[position]} of the data"

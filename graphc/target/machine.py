@@ -46,6 +46,12 @@ class Machine(Protocol):
     def kernels(self, sources: Iterable[str]) -> dict[str, Compiled]:
         """Several kernels by their sources, without those that cannot be compiled."""
 
+    def key(self, source: str) -> str | None:
+        """The name under which the code of a kernel is kept on disk; None if none is kept."""
+
+    def kept(self, keys: Iterable[str]) -> list[Compiled] | None:
+        """The kernels of these names; None if one of them is not there."""
+
     def prepare(self, table: Words, registers: Words, context: Words) -> Prepared:
         """Get ready to run a table, which may still change."""
 
@@ -70,6 +76,17 @@ class NativeMachine:
             source: Compiled(native.address, native.seconds, native.from_cache)
             for source, native in ready.items()
         }
+
+    def key(self, source: str) -> str | None:
+        """The hash of its text and of all that its code depends on."""
+        return cpu.kernel_key(source, self.name)
+
+    def kept(self, keys: Iterable[str]) -> list[Compiled] | None:
+        """Kernels that were compiled before, by this process or another one."""
+        found = cpu.kept_kernels(keys)
+        if found is None:
+            return None
+        return [Compiled(native.address, native.seconds, native.from_cache) for native in found]
 
     def prepare(self, table: Words, registers: Words, context: Words) -> Prepared:
         """Runs of the native driver."""

@@ -7,8 +7,13 @@ from typing import Any
 
 from graphc.ir.dim import evaluate, product
 from graphc.ops.evaluate import evaluate_static
-from graphc.schedule.analysis import BATCH_STRIDES
-from graphc.schedule.buffer import View, batch_axes, batch_runs, matrix_layout
+from graphc.schedule.buffer import (
+    BATCH_STRIDES,
+    View,
+    batch_axes,
+    batch_runs,
+    matrix_layout,
+)
 from graphc.schedule.product_tiles import cut, part_bytes
 from graphc.schedule.schedule import Product
 from graphc.target.chunks import chunk

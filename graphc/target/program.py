@@ -26,8 +26,9 @@ from graphc.schedule.buffer import (
     View,
 )
 from graphc.schedule.memory import MemoryPlan, plan
-from graphc.schedule.note import CheckNote, RoutineNote
+from graphc.schedule.note import CheckNote
 from graphc.schedule.schedule import (
+    Call,
     Control,
     Copy,
     KernelCall,
@@ -38,7 +39,8 @@ from graphc.schedule.schedule import (
     parts_of,
 )
 from graphc.schedule.verify import verify_plan
-from graphc.target.chunks import COPY_WORK, chunk
+from graphc.target.call import call_of
+from graphc.target.chunks import chunk
 from graphc.target.instructions import COLUMNS, Gemm, Opcode, float_bits
 from graphc.target.product_row import parts_row, product_row
 from graphc.target.storage import Cells, Registers
@@ -126,12 +128,10 @@ class Binder:
         self.starts: list[int] = []
         for step in self.schedule.steps:
             self.starts.append(self.row)
-            if isinstance(step, KernelCall):
+            if isinstance(step, KernelCall | Routine | Call):
                 self._kernel(step)
             elif isinstance(step, Product):
                 self._product(step)
-            elif isinstance(step, Routine):
-                self._routine(step)
             elif isinstance(step, Control):
                 self._control(step)
             else:
@@ -203,23 +203,12 @@ class Binder:
         self.cells.array[at : at + len(scalars)] = scalars
         return self.cells.address(first)
 
-    def _kernel(self, step: KernelCall) -> None:
-        lowered = step.lowered
-        scalars = [self._scalar(dtype, value) for dtype, value in lowered.scalars]
-        argv = self._call(lowered.buffers, scalars)
-        extent, work = self.value(lowered.extent), self.value(lowered.row_work)
-        self._run(step, extent, work, argv, lowered.visit_work, lowered.least)
-
-    def _run(
-        self,
-        step: ScheduledStep,
-        extent: int,
-        row_work: int,
-        argv: int,
-        visit_work: int = COPY_WORK,
-        least: int = 1,
-    ) -> None:
-        grain = -(-chunk(extent, row_work, visit_work) // least) * least
+    def _kernel(self, step: KernelCall | Routine | Call) -> None:
+        call = call_of(step)
+        scalars = [self._scalar(dtype, value) for dtype, value in call.scalars]
+        argv = self._call(call.places, scalars)
+        extent, row_work = self.value(call.extent), self.value(call.row_work)
+        grain = -(-chunk(extent, row_work, call.visit_work) // call.least) * call.least
         if grain >= extent:
             self._emit(Opcode.KERNEL, self.handles[step], 0, extent, argv)
         else:
@@ -252,15 +241,6 @@ class Binder:
             row[column] = self._view(view, base + 8 * column)
         self._emit(*row)
 
-    def _routine(self, step: Routine) -> None:
-        op, node = step.op, step.nodes[0]
-        buffers: list[Buffer | View] = [*step.operands, *step.results, *step.scratch]
-        scalars = [self.value(dim) for dim in op.sizes(node)]
-        if op.fails:
-            scalars.append(self._code(RoutineNote(node)))
-        argv = self._call(buffers, scalars)
-        self._run(step, self.value(op.rows(node)), self.value(op.row_work(node)), argv)
-
     def _copy(self, step: Copy) -> None:
         size = self.value(step.target.elements) * step.target.dtype.itemsize
         base = self._row_address(self.row)
@@ -273,9 +253,7 @@ def argument_cells(schedule: Schedule) -> int:
     """The argument cells that a program of this schedule takes."""
     total = sum(argument_cells(part.schedule) for part in parts_of(schedule))
     for step in schedule.steps:
-        if isinstance(step, KernelCall):
-            total += len(step.lowered.buffers) + len(step.lowered.scalars)
-        elif isinstance(step, Routine):
-            buffers = len(step.operands) + len(step.results) + len(step.scratch)
-            total += buffers + len(step.op.sizes(step.nodes[0])) + step.op.fails
+        if isinstance(step, KernelCall | Routine | Call):
+            call = call_of(step)
+            total += len(call.places) + len(call.scalars)
     return total

@@ -38,6 +38,14 @@ class PythonMachine:
             self._kernels[handle] = loader.load(source, PRIMITIVES, filename)["kernel"]
         return Compiled(self._handles[source], 0.0, False)
 
+    def key(self, source: str) -> str | None:
+        """None: there is no code to keep."""
+        return None
+
+    def kept(self, keys: Iterable[str]) -> list[Compiled] | None:
+        """None are."""
+        return None
+
     def prepare(self, table: Words, registers: Words, context: Words) -> Prepared:
         """Runs of the Python driver."""
         return _PythonRun(table, registers, context, self._kernels)

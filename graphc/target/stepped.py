@@ -13,9 +13,9 @@ from collections import Counter
 from collections.abc import Mapping
 from enum import Enum
 
-from graphc.schedule.buffer import Life
-from graphc.schedule.schedule import Schedule, ScheduledStep
-from graphc.target.instance import Handles, Instance, failure
+from graphc.schedule.schedule import ScheduledStep
+from graphc.target.compiled_program import CompiledProgram
+from graphc.target.instance import Instance, failure
 from graphc.target.instructions import HALTED, Context, Gemm, Opcode
 from graphc.target.machine import Machine
 from graphc.target.program import Stops
@@ -46,15 +46,13 @@ class SteppedInstance(Instance):
 
     def __init__(
         self,
-        schedule: Schedule,
-        lives: tuple[Life, ...],
+        program: CompiledProgram,
         sizes: Mapping[str, int],
-        handles: Handles,
         machine: Machine,
         tolerant: bool = False,
         beside: bool = True,
     ) -> None:
-        super().__init__(schedule, lives, sizes, handles, machine, True, beside)
+        super().__init__(program, sizes, machine, True, beside)
         self.stop, self.tolerant, self.deadline = Stop.NOTHING, tolerant, float("inf")
         self.seconds: dict[ScheduledStep, float] = {}
         self.runs: Counter[ScheduledStep] = Counter()

@@ -62,7 +62,7 @@ def test_no_collection_while_it_compiles(monkeypatch: pytest.MonkeyPatch) -> Non
         seen.append(gc.isenabled())
         raise KeyError("stop")
 
-    monkeypatch.setattr("graphc.compiler.passes.make_graph", watched)
+    monkeypatch.setattr("graphc.compiler.compilation.make_graph", watched)
     with pytest.raises(KeyError):
         gx.compile(x, gx.sin(x))
     assert seen == [False]

@@ -14,7 +14,7 @@ import pytest
 import graphc as gx
 from graphc.ir.dim import Dim
 from graphc.ir.node import Node
-from graphc.schedule import by_rows
+from graphc.schedule import row_parts
 from graphc.schedule.schedule import Control, Part
 
 RANDOM = np.random.default_rng(0)
@@ -114,13 +114,13 @@ def test_parts_follow_from_sizes_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Enough rows in a part, enough to do, and what all parts read small enough for a cache; the
     numbers are those of one loop over the whole batch."""
     counts: dict[int, int] = {}
-    known = by_rows.part_count
+    known = row_parts.part_count
 
     def counted(part: Part, length: Dim, batch: str, sizes: dict[str, int]) -> int:
         counts[sizes[batch]] = known(part, length, batch, sizes)
         return counts[sizes[batch]]
 
-    monkeypatch.setattr(by_rows, "part_count", counted)
+    monkeypatch.setattr(row_parts, "part_count", counted)
     last, every = recurrent(cell)
     call = gx.compile([XS, START], [last, every])
     feeds = [(normal(STEPS, n, WIDTH), normal(n, WIDTH)) for n in (15, 16, 33, 500)]
@@ -134,7 +134,7 @@ def test_parts_follow_from_sizes_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     heavy, _ = gx.scan(lambda c, _: (gx.tanh(c @ large), None), wide, length=9)
     gx.compile(wide, heavy)(normal(32, 600))
     assert counts[32] == 1
-    monkeypatch.setattr(by_rows, "part_count", lambda *_: 1)
+    monkeypatch.setattr(row_parts, "part_count", lambda *_: 1)
     together = gx.compile([XS, START], [last, every])
     for feed, parts in zip(feeds, divided, strict=True):
         for have, want in zip(parts, together(*feed), strict=True):
