@@ -30,7 +30,8 @@ _LONGEST_SECONDS, _FEWEST = 5.0, 3
 
 @dataclass
 class Times:
-    """Seconds of whole calls, of each step in each of them, and of the steps of bodies in one.
+    """Seconds of whole calls, of each step in each of them, and of the steps of bodies in a run of
+    middle length.
 
     `parts` are how many parts of a batch a loop is done in, if more than one. `in_turn` are the
     seconds of such a loop with one part after the other, as those of its steps are.
@@ -110,8 +111,7 @@ class _Runs:
             self._run(Stop.STEPS)
             for step, seconds in self.instance.seconds.items():
                 times.steps.setdefault(step, []).append(seconds)
-        self._run(Stop.ALL)
-        times.inner, times.runs = self.instance.seconds, self.instance.runs
+        times.inner, times.runs = self._inside()
         if times.parts:
             self._run_in_turn(times)
         return times
@@ -127,9 +127,20 @@ class _Runs:
             for step in self.instance.seconds.keys() & times.parts.keys():
                 taken.setdefault(step, []).append(self.instance.seconds[step])
         times.in_turn = {step: statistics.median(seconds) for step, seconds in taken.items()}
-        self._run(Stop.ALL)
-        times.inner = {**self.instance.seconds, **times.inner}
-        times.runs = {**self.instance.runs, **times.runs}
+        inner, runs = self._inside()
+        times.inner, times.runs = {**inner, **times.inner}, {**runs, **times.runs}
+
+    def _inside(self) -> tuple[Mapping[ScheduledStep, float], Mapping[ScheduledStep, int]]:
+        """What every step takes, those of bodies in all their runs, and how often they run.
+
+        Of some runs it is the one in the middle: one alone may have been interrupted.
+        """
+        runs = []
+        for _ in range(_FEWEST):
+            self._run(Stop.ALL)
+            runs.append((self.instance.seconds, self.instance.runs))
+        runs.sort(key=lambda run: sum(run[0].values()))
+        return runs[len(runs) // 2]
 
     def _run(self, stop: Stop) -> float:
         for node, value in self.updated:
