@@ -12,9 +12,13 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 from graphc.errors import ArgumentError
+
+# When graphc was imported: files of its own that are younger are not those that run.
+IMPORTED = time.time()
 
 
 def _integer(name: str, default: int) -> int:

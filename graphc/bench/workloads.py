@@ -208,15 +208,22 @@ _START = (
 )  # fmt: skip
 
 
-def _graph(nodes: int, operations: int, limit: float) -> Workload:
-    return Workload(
-        f"graph_{nodes}", "graphs", f"generated graph of {nodes:,} nodes, arrays to first gradient",
-        "generated", {"operations": operations, "side": 8}, measure="first", unit="s",
+def _graph(nodes: int, operations: int, limit: float) -> tuple[Workload, ...]:
+    title = f"generated graph of {nodes:,} nodes"
+    first = Workload(
+        f"graph_{nodes}", "graphs", f"{title}, arrays to first gradient", "generated",
+        {"operations": operations, "side": 8}, measure="first", unit="s",
         targets=(Target(limit=limit),), timeout=120, processes=1,
     )  # fmt: skip
+    second = dataclasses.replace(
+        first, name=f"graph_{nodes}_second", measure="second",
+        targets=(Target(limit=limit / 10),),
+        title=f"{title}, the same in a second process",
+    )  # fmt: skip
+    return first, second
 
 
-_GRAPHS = (_graph(1_000, 110, 5.0), _graph(10_000, 1150, 60.0))
+_GRAPHS = (*_graph(1_000, 110, 5.0), *_graph(10_000, 1150, 60.0))
 
 WORKLOADS: tuple[Workload, ...] = (*_TRAINING, *_FUNCTIONS, *_START, *_GRAPHS)
 GROUPS: tuple[str, ...] = tuple(dict.fromkeys(work.group for work in WORKLOADS))

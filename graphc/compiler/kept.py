@@ -50,7 +50,7 @@ def _compiler() -> str | None:
     """What a program depends on beside its graph: graphc itself, Python, NumPy and the processor.
 
     Of graphc the sizes and times of its files, as Python looks at them for its own compiled files;
-    None where it is not in files.
+    None where it is not in files, or where some have changed since it was imported.
     """
     place = os.path.dirname(os.path.abspath(config.__file__))
     digest = hashlib.sha256()
@@ -59,6 +59,8 @@ def _compiler() -> str | None:
             with os.scandir(os.path.join(place, room)) as entries:
                 found = sorted((e.name, e.stat()) for e in entries if e.name.endswith(".py"))
             for name, status in found:
+                if status.st_mtime > config.IMPORTED:
+                    return None
                 words = f"{room}/{name} {status.st_size} {status.st_mtime_ns}\n"
                 digest.update(words.encode())
     except OSError:

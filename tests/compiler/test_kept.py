@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -306,7 +307,7 @@ def test_programs_depend_on_graphc_itself(tmp_path: Path, monkeypatch: pytest.Mo
     for room in kept._ROOMS:
         (tmp_path / room).mkdir()
         (tmp_path / room / "__init__.py").write_text("")
-    fake = types.SimpleNamespace(__file__=str(tmp_path / "config.py"))
+    fake = types.SimpleNamespace(__file__=str(tmp_path / "config.py"), IMPORTED=time.time())
     monkeypatch.setattr(kept, "config", fake)
     states = []
     for text in ("", "", "a = 1\n", "a = 12\n"):
@@ -317,7 +318,12 @@ def test_programs_depend_on_graphc_itself(tmp_path: Path, monkeypatch: pytest.Mo
     assert states[0] == states[1]
     assert len(set(states)) == 3
     os.utime(path, ns=(0, 5))
-    assert kept._compiler.__wrapped__() not in states
+    assert kept._compiler.__wrapped__() not in [*states, None]
+    os.utime(path)  # while this process runs
+    fake.IMPORTED -= 1.0
+    assert kept._compiler.__wrapped__() is None
+    fake.IMPORTED += 10.0
+    assert kept._compiler.__wrapped__() is not None
     (tmp_path / "schedule" / "build.py").unlink()
     (tmp_path / "schedule").joinpath("__init__.py").unlink()
     (tmp_path / "schedule").rmdir()
