@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphc.compiler.budget import check_bound
+from graphc.compiler.compiled_graph import CompiledGraph
 from graphc.compiler.effects import precise_failure
-from graphc.compiler.kernel import Compilation, CompiledKernel
+from graphc.compiler.kernel import Compilation
 from graphc.compiler.locks import Locks
 from graphc.compiler.loop import BoundLoop, run_loop
 from graphc.compiler.once import Once
@@ -24,8 +25,6 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ops.effect import print_value
 from graphc.ops.evaluate import as_argument, bind_sizes, check_sizes
-from graphc.schedule.buffer import Life
-from graphc.schedule.schedule import Schedule, ScheduledStep
 from graphc.target.compiled_program import CompiledProgram
 from graphc.target.instance import Instance
 from graphc.target.machine import Machine
@@ -33,7 +32,6 @@ from graphc.target.machine import Machine
 if TYPE_CHECKING:
     from graphc.compiler.memory_report import MemoryReport
     from graphc.compiler.profile import Profile
-    from graphc.schedule.recompute import Budget
 
 # Each set of sizes has an arena of its own; those of the sizes first used are dropped beyond this.
 _MOST_SIZES = 16
@@ -53,7 +51,7 @@ _profile = _later("graphc.compiler.profile", "profile")
 _source_text = _later("graphc.compiler.source_text", "source_text")
 
 
-class Function:
+class Function(CompiledGraph):
     """A compiled graph. Call it with arrays; `loop` runs it over a data set natively.
 
     Any sizes that fit the inputs' shapes work without recompilation; each set of sizes is bound
@@ -70,8 +68,7 @@ class Function:
         phases: tuple[Phase, ...],
         single: bool,
     ) -> None:
-        self.original, self.program, self._compilation = original, program, compilation
-        self.machine, self.target, self.phases, self.single = machine, machine.name, phases, single
+        super().__init__(original, program, compilation, machine, phases, single)
         self._slots: dict[Any, list[Slot]] = {}  # by shapes; those of calls under way are not there
         self._recent: list[Slot] = []  # those of the shapes that came last
         self.bound_loops: list[BoundLoop] = []  # the last one, while it does not run
@@ -89,67 +86,7 @@ class Function:
         self.casts: dict[str, str] = {}
         self._casts: dict[Node, tuple[Any, Any]] = {}
 
-    # ---- what it is
-
-    @property
-    def inputs(self) -> tuple[Node, ...]:
-        """The nodes that a call feeds."""
-        return self.original.inputs
-
-    @property
-    def outputs(self) -> tuple[Node, ...]:
-        """The nodes that a call returns the values of."""
-        return self.original.outputs
-
-    @property
-    def was_kept(self) -> bool:
-        """Whether the program was compiled before, and its source is made when asked for."""
-        return not self._compilation.made
-
-    @property
-    def compilation(self) -> Compilation:
-        """All that compiling it has found, or finds now if it was kept."""
-        return self._compilation()
-
-    @property
-    def graph(self) -> Graph:
-        """The graph after rewriting."""
-        return self._compilation().graph
-
-    @property
-    def schedule(self) -> Schedule:
-        """The steps of the program."""
-        return self._compilation().program.schedule
-
-    @property
-    def lives(self) -> tuple[Life, ...]:
-        """The lives of the temporaries of the schedule."""
-        return self._compilation().program.lives
-
-    @property
-    def handles(self) -> Mapping[ScheduledStep, int]:
-        """The handles of the kernels of the schedule, by the steps that call them."""
-        return self._compilation().program.handles
-
-    @property
-    def kernels(self) -> tuple[CompiledKernel, ...]:
-        """The kernels, in order of first use."""
-        return self._compilation().kernels
-
-    @property
-    def kernel_count(self) -> int:
-        """How many kernels there are."""
-        return len(set(self.program.handles.values()))
-
-    @property
-    def budget(self) -> Budget | None:
-        """What a budget of memory has changed, if there was one."""
-        return self._compilation().budget if self._compilation.made else None
-
-    @property
-    def compile_seconds(self) -> float:
-        """How long compilation took."""
-        return sum(phase.seconds for phase in self.phases)
+    # ---- what it tells
 
     @property
     def memory(self) -> MemoryReport:
@@ -197,13 +134,6 @@ class Function:
         arrays = [self.argument(node, value) for node, value in zip(self.inputs, args, strict=True)]
         measured: Profile = _profile(self, arrays, repeats)
         return measured
-
-    def __repr__(self) -> str:
-        names = ", ".join(node.name for node in self.inputs)
-        return (
-            f"<Function ({names}) -> {len(self.outputs)} output(s), {self.kernel_count} kernels, "
-            f"target {self.target}>"
-        )
 
     # ---- calls
 

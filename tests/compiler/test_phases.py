@@ -38,6 +38,7 @@ def test_kernels_are_counted_by_where_they_came_from(
     """Compiled the first time; found in the process or on disk after that."""
     monkeypatch.setenv("GRAPHC_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("GRAPHC_DEBUG", "1")
+    monkeypatch.setenv("GRAPHC_VERIFY", "1")  # then programs are not kept, and kernels are
     x = gx.input("x", ("n",))
     strange = gx.sin(gx.cos(x * 3 + 0.125) - x)
     first, second = gx.compile(x, strange), gx.compile(x, strange)
