@@ -24,8 +24,9 @@ def test_the_phases_are_the_whole(request: pytest.FixtureRequest) -> None:
     model.compile()
     shortest = 1.0
     for _ in range(5):
+        model = classifier()
         start = time.perf_counter()
-        step = classifier().compile()
+        step = model.compile()
         taken = time.perf_counter() - start
         assert step.compile_seconds == sum(phase.seconds for phase in step.phases) <= taken
         shortest = min(shortest, taken - step.compile_seconds)
