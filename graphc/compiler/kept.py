@@ -10,7 +10,7 @@ import functools
 import hashlib
 import os
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -94,7 +94,7 @@ class Kept(NamedTuple):
         except ArgumentError:  # an attribute that has no text
             return None
         flag = nodes.index(training) if training in nodes else None
-        settings = repr((runner.name, disabled, default_float().name, flag))
+        settings = repr((runner.name, disabled, default_float().name, flag, _order(nodes)))
         return cls(cache.content_key(_SYMBOL, compiler, settings, text), graph, nodes, runner)
 
     def find(self, compilation: Once[Compilation]) -> CompiledProgram | None:
@@ -128,6 +128,13 @@ class Kept(NamedTuple):
         except (NotWritableError, ArgumentError):
             return None
         return text if len(text) <= _LONGEST_TEXT else None
+
+
+def _order(nodes: Sequence[Node]) -> list[int]:
+    """The declared nodes in the order of their declarations, which is that of operands."""
+    declared = [node.declaration for node in nodes]
+    numbers = [(known.number, place) for place, known in enumerate(declared) if known is not None]
+    return [place for _, place in sorted(numbers)]
 
 
 def _short(node: Node, name: str) -> str:

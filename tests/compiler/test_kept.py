@@ -104,6 +104,19 @@ def test_another_graph_is_not_taken_for_it(other: Callable[[Node], Any]) -> None
     assert not found(other)
 
 
+def test_the_order_of_declarations() -> None:
+    """It is the order of operands, so that programs of one text may differ in it."""
+    keys = []
+    for first in ("a", "b", "a"):
+        early, late = (gx.input(name, ("n",)) for name in (first, "b" if first == "a" else "a"))
+        a, b = (early, late) if first == "a" else (late, early)
+        graph = gx.compile([a, b], gx.exp(a) * gx.exp(b) + a * b, stop="graph")
+        place = Kept.of(graph, machine("cpu", 1), ())
+        assert place is not None
+        keys.append(place.key)
+    assert keys[0] == keys[2] != keys[1]
+
+
 def test_constants_by_every_bit() -> None:
     """Small constants and large ones, which are known by a hash: one bit makes another program."""
     for count in (3, 30_000):
