@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,18 +12,19 @@ from graphc.ir.graph import Graph
 from graphc.schedule.buffer import Life
 from graphc.schedule.memory import plan
 
-if TYPE_CHECKING:
-    from graphc.schedule.recompute import Budget
+# Bytes, and the sizes that they are for.
+Budgeted = tuple[int, dict[str, int]]
 
 
 def check_budget(
     graph: Graph, budget: int | None, sizes: Mapping[str, int] | None
-) -> dict[str, int]:
-    """The sizes that a budget is for; ArgumentError if one is missing or none of the inputs'."""
+) -> Budgeted | None:
+    """A budget and the sizes that it is for; ArgumentError if one is missing or none of the
+    inputs'."""
     if budget is None:
         if sizes is not None:
             raise ArgumentError("compile: budget_sizes are the sizes of a memory_budget; give both")
-        return {}
+        return None
     if not _is_count(budget) or budget < 1:
         raise ArgumentError(
             f"compile: expected memory_budget, a number of bytes >= 1, an integer; got {budget!r}"
@@ -48,20 +48,20 @@ def check_budget(
             raise ArgumentError(
                 f"compile: expected budget_sizes[{name!r}] >= 0, an integer; got {value!r}"
             )
-    return {name: int(value) for name, value in given.items()}
+    return int(budget), {name: int(value) for name, value in given.items()}
 
 
 def _is_count(value: object) -> bool:
     return isinstance(value, int | np.integer) and not isinstance(value, bool)
 
 
-def check_bound(budget: Budget, lives: tuple[Life, ...], sizes: Mapping[str, int]) -> None:
+def check_bound(most: int, lives: tuple[Life, ...], sizes: Mapping[str, int]) -> None:
     """Raise MemoryBudgetError if temporaries take more than the budget for the sizes of a call."""
     taken = plan(lives, sizes).peak_bytes
-    if taken > budget.bytes:
+    if taken > most:
         named = ", ".join(f"{name} = {value}" for name, value in sizes.items())
         raise MemoryBudgetError(
-            f"temporaries take {taken:,} bytes for {named}: expected at most {budget.bytes:,}, the "
+            f"temporaries take {taken:,} bytes for {named}: expected at most {most:,}, the "
             f"memory_budget; compile with the largest sizes of a call in budget_sizes",
             taken,
         )

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from graphc import config
-from graphc.compiler.budget import check_budget
+from graphc.compiler.budget import Budgeted, check_budget
 from graphc.compiler.collection import without_collection
 from graphc.compiler.function import Function
 from graphc.compiler.kept import Kept
@@ -79,16 +79,10 @@ def compile(
     runner = machine(target, config.thread_count())
     off = rule_names(disabled)
     graph = timer.run("graph", make_graph, inputs, outputs, updates or {})
-    sizes = check_budget(graph, memory_budget, budget_sizes)
-    single = isinstance(outputs, Node)
-    if stop is None and memory_budget is None:
-        function = _function(graph, timer, runner, off, single)
-    else:
-        budget = None if memory_budget is None else (int(memory_budget), sizes)
-        found = _passes().run_all(graph, timer, runner, off, budget, stop)
-        if isinstance(found, _passes().Stopped):
-            return found.result
-        function = _whole(graph, found, runner, timer, single)
+    budget = check_budget(graph, memory_budget, budget_sizes)
+    if stop is not None:
+        return _passes().run_all(graph, timer, runner, off, budget, stop).result
+    function = _function(graph, timer, runner, off, budget, isinstance(outputs, Node))
     _report(timer, function)
     return function
 
@@ -99,31 +93,31 @@ def _passes() -> Any:
 
 
 def _function(
-    graph: Graph, timer: Timer, runner: Machine, disabled: tuple[str, ...], single: bool
+    graph: Graph,
+    timer: Timer,
+    runner: Machine,
+    disabled: tuple[str, ...],
+    budget: Budgeted | None,
+    single: bool,
 ) -> Function:
     """The compiled graph; as it was kept, if it was."""
-    kept = timer.run("key", Kept.of, graph, runner, disabled)
-    compilation = Once(partial(_compiled, graph, runner, disabled))
+    kept = timer.run("key", Kept.of, graph, runner, disabled, budget)
+    compilation = Once(partial(_compiled, graph, runner, disabled, budget))
     program = timer.run("read", kept.find, compilation) if kept is not None else None
-    if program is not None:
-        return Function(graph, program, compilation, runner, tuple(timer.phases), single)
-    made: Compilation = _passes().run_all(graph, timer, runner, disabled)
-    if kept is not None:
-        timer.run("keep", kept.keep, made)
-    return _whole(graph, made, runner, timer, single)
-
-
-def _whole(
-    graph: Graph, made: Compilation, runner: Machine, timer: Timer, single: bool
-) -> Function:
-    phases = tuple(timer.phases)
-    return Function(graph, made.program, Once.ready(made), runner, phases, single)
+    if program is None:
+        made: Compilation = _passes().run_all(graph, timer, runner, disabled, budget)
+        if kept is not None:
+            timer.run("keep", kept.keep, made)
+        program, compilation = made.program, Once.ready(made)
+    return Function(graph, program, compilation, runner, tuple(timer.phases), single)
 
 
 @without_collection()
-def _compiled(graph: Graph, runner: Machine, disabled: tuple[str, ...]) -> Compilation:
+def _compiled(
+    graph: Graph, runner: Machine, disabled: tuple[str, ...], budget: Budgeted | None
+) -> Compilation:
     """What the passes make of a graph whose program was kept."""
-    made: Compilation = _passes().run_all(graph, Timer([]), runner, disabled)
+    made: Compilation = _passes().run_all(graph, Timer([]), runner, disabled, budget)
     return made
 
 

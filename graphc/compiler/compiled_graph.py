@@ -87,7 +87,7 @@ class CompiledGraph:
     @property
     def budget(self) -> Budget | None:
         """What a budget of memory has changed, if there was one."""
-        return self._compilation().budget if self._compilation.made else None
+        return self._compilation().budget if self.program.most_bytes is not None else None
 
     @property
     def compile_seconds(self) -> float:

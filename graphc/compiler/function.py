@@ -225,8 +225,8 @@ class Function(CompiledGraph):
         if sizes is None:
             sizes = bind_sizes(list(zip(self.inputs, shapes, strict=True)))
             check_sizes(self.original.nodes, sizes)
-            if self.budget is not None:
-                check_bound(self.budget, self.lives, sizes)
+            if self.program.most_bytes is not None:
+                check_bound(self.program.most_bytes, self.program.lives, sizes)
             if len(self._checked) >= _MOST_CHECKED:
                 self._checked.clear()
             self._checked[shapes] = sizes

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import os
+import struct
 import sys
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
@@ -17,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from graphc import config
+from graphc.compiler.budget import Budgeted
 from graphc.compiler.kernel import Compilation
 from graphc.compiler.once import Once
 from graphc.errors import ArgumentError, ExecutionError
@@ -42,7 +44,7 @@ _SYMBOL = "program"
 _LARGE_BYTES, _LONGEST_TEXT = 1 << 16, 1 << 24
 # The rooms of the house that decide what becomes of a graph.
 _ROOMS = ("ir", "ops", "grad", "rewrite", "loops", "schedule", "target", "compiler")
-_UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+_UNREADABLE = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, struct.error)
 
 
 @functools.cache
@@ -78,7 +80,13 @@ class Kept(NamedTuple):
     runner: Machine
 
     @classmethod
-    def of(cls, graph: Graph, runner: Machine, disabled: tuple[str, ...]) -> Kept | None:
+    def of(
+        cls,
+        graph: Graph,
+        runner: Machine,
+        disabled: tuple[str, ...] = (),
+        budget: Budgeted | None = None,
+    ) -> Kept | None:
         """The place for a graph; None for one that is always compiled.
 
         That is a graph with operations that a user defined, whose names do not say what they are;
@@ -94,7 +102,8 @@ class Kept(NamedTuple):
         except ArgumentError:  # an attribute that has no text
             return None
         flag = nodes.index(training) if training in nodes else None
-        settings = repr((runner.name, disabled, default_float().name, flag, _order(nodes)))
+        most = None if budget is None else (budget[0], sorted(budget[1].items()))
+        settings = repr((runner.name, disabled, most, default_float().name, flag, _order(nodes)))
         return cls(cache.content_key(_SYMBOL, compiler, settings, text), graph, nodes, runner)
 
     def find(self, compilation: Once[Compilation]) -> CompiledProgram | None:

@@ -9,6 +9,7 @@ from operator import is_
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from graphc import config
+from graphc.compiler.budget import Budgeted
 from graphc.compiler.kernel import Compilation
 from graphc.compiler.kernels import compile_kernels, render_steps
 from graphc.compiler.phases import Timer
@@ -90,7 +91,7 @@ def run_all(
     timer: Timer,
     runner: Machine,
     disabled: str | Collection[str] = (),
-    budget: tuple[int, Mapping[str, int]] | None = None,
+    budget: Budgeted | None = None,
     stop: str | None = None,
 ) -> Compilation | Stopped:
     """Every pass, the schedule and its kernels; or what the stage `stop` gives. `budget` is the
@@ -114,7 +115,8 @@ def run_all(
     handles, kernels = timer.run("compile", compile_kernels, rendered, runner)
     lifetimes = timer.run("memory", lives, plan)
     draws = any(node.op.kind == "random" for node in plan.graph.nodes)
-    program = CompiledProgram(plan, lifetimes, handles, draws)
+    most_bytes = None if fitted is None else fitted.bytes
+    program = CompiledProgram(plan, lifetimes, handles, draws, most_bytes)
     return Compilation(graphs["rewrite"], program, kernels, fitted)
 
 

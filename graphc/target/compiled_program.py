@@ -13,9 +13,11 @@ class CompiledProgram(NamedTuple):
     """A schedule, the lives of its temporaries, and the handle of the kernel that a step calls.
 
     `draws` says whether it draws random numbers: then two calls must not have the same number.
+    Where there are `most_bytes`, its temporaries may take no more.
     """
 
     schedule: Schedule
     lives: tuple[Life, ...]
     handles: Mapping[ScheduledStep, int]
     draws: bool
+    most_bytes: int | None = None

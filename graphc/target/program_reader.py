@@ -1,12 +1,13 @@
 """Reads what `program_writer` writes: a program that runs, of which nothing else is known.
 
-A text that is not one raises ValueError, TypeError, LookupError or AttributeError.
+A text that is not one raises ValueError, TypeError, LookupError, AttributeError or struct.error.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -46,7 +47,8 @@ def read_program(
     words: dict[str, Any] = json.loads(text)
     reader = _Reader(words, kernels, nodes, note)
     schedule = reader.schedule(words)
-    return CompiledProgram(schedule, reader.lives(words), reader.handles, bool(words["draws"]))
+    draws, most_bytes = words["draws"], words["most_bytes"]
+    return CompiledProgram(schedule, reader.lives(words), reader.handles, draws, most_bytes)
 
 
 class _Reader:
@@ -104,7 +106,7 @@ class _Reader:
 
     def _scalar(self, value: Any) -> Any:
         if isinstance(value, str):
-            return float.fromhex(value)
+            return struct.unpack("<d", bytes.fromhex(value))[0]
         return self._note(value["check"]) if isinstance(value, dict) else self._dim(value)
 
     def _product(

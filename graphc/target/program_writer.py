@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import struct
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -60,6 +61,7 @@ def program_text(
     writer = _Writer(numbers, places)
     words = {
         "draws": program.draws,
+        "most_bytes": program.most_bytes,
         **writer.schedule(program.schedule),
         "lives": [writer.life(life) for life in program.lives],
         "sizes": writer.size_rows,
@@ -132,9 +134,7 @@ class _Writer:
             return self._dim(value)
         if dtype not in ("float32", "float64"):
             return int(value)
-        if value != value:  # hexadecimals do not hold the bits of a nan
-            raise NotWritableError("a nan among the numbers of a kernel")
-        return float(value).hex()
+        return struct.pack("<d", value).hex()  # every bit, also of a nan
 
     def _product(self, step: Product) -> Row:
         scale = None if step.scale is None else to_text(Graph((), (step.scale,)))

@@ -18,7 +18,7 @@ import graphc as gx
 from graphc.compiler import kept
 from graphc.compiler.function import Function
 from graphc.compiler.kept import Kept
-from graphc.errors import CheckFailedError, ExecutionError, IndexRangeError
+from graphc.errors import CheckFailedError, ExecutionError, IndexRangeError, MemoryBudgetError
 from graphc.ir.node import Node
 from graphc.target import cache as files
 from graphc.target import cpu
@@ -305,13 +305,37 @@ def test_nothing_is_kept_where_nothing_may_be(
     assert not [p for p in cache.glob("*.object") if b"\nprogram" in p.read_bytes()]
 
 
-def test_a_budget_and_a_stage_are_compiled() -> None:
-    """A memory budget is for sizes; a stage is not a program."""
-    x = gx.input("x", (100,))
+def test_memory_budgets() -> None:
+    """A budget and the sizes that it is for belong to the program, and still bind its calls."""
+    x = gx.input("x", ("n", 100))
+    y = x
+    for _ in range(6):
+        y = gx.tanh(y @ gx.const(np.eye(100, dtype=np.float32)))
+    outputs = [gx.sum(y), gx.grad(gx.sum(y), x)]
+    given = np.linspace(-1, 1, 5000, dtype=np.float32).reshape(50, 100)
+    plain = gx.compile(x, outputs)
+    needed = plain.memory.at({"n": 50})
+    for most in (needed, 3 * needed // 4):
+        told = []
+        for kept_before in (False, True):
+            function = gx.compile(x, outputs, memory_budget=most, budget_sizes={"n": 50})
+            assert function.was_kept == kept_before
+            told.append([each.tobytes() for each in function(given)])
+            with pytest.raises(MemoryBudgetError, match="n = 200"):
+                function(np.ones((200, 100), np.float32))
+            assert function.budget.bytes == most
+            assert function.memory.peak_bytes <= most < function.memory.at({"n": 200})
+        assert told[0] == told[1] == [each.tobytes() for each in plain(given)]
+    assert not gx.compile(x, outputs, memory_budget=needed, budget_sizes={"n": 49}).was_kept
+
+
+def test_a_stage_is_no_program() -> None:
+    """It is made of the graph at hand, whatever was kept."""
+    x = gx.input("x", ("n",))
     for _ in range(2):
-        function = gx.compile(x, gx.sin(gx.cos(x)), memory_budget=10_000)
-        assert not function.was_kept
+        gx.compile(x, gx.sin(gx.cos(x)))
         assert len(gx.compile(x, gx.sin(gx.cos(x)), stop="schedule").steps) == 1
+        assert x in gx.compile(x, gx.sin(gx.cos(x)), stop="rewrite").nodes
 
 
 def test_programs_depend_on_graphc_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -172,15 +172,21 @@ def test_constants_of_the_graph_are_not_in_the_text() -> None:
 
 
 def test_special_numbers() -> None:
-    """Infinities and numbers of all sizes keep their bits; a nan has no text."""
+    """Numbers of all sizes, infinities and nans keep their bits."""
     x = gx.input("x", ("n",), "float64")
-    for number in (np.inf, -np.inf, -0.0, 5e-324, 1.7976931348623157e308, 0.1):
-        function = gx.compile(x, gx.minimum(x, number) + x * number, target="python")
+    special = np.array([0x7FF8000000000123, 0xFFF8000000000000], np.uint64).view(float)
+    for number in (np.inf, -np.inf, -0.0, 5e-324, 1.7976931348623157e308, 0.1, *special):
+        function = gx.compile(x, [gx.where(x > 0, x, number), x * number], target="python")
         given = np.array([1.0, -2.0, 0.0])
         with np.errstate(all="ignore"):
             assert bits(read_again(function)(given)) == bits(function(given))
-    function = gx.compile(x, gx.where(x > 0, x, np.nan), target="python")
+
+
+def test_what_has_no_text() -> None:
+    """A parameter that is not in the graph at hand is not mistaken for another one."""
+    w = gx.param("w", np.ones(3))
+    function = gx.compile([], gx.sum(w), target="python")
     made = function.program
     numbers = {handle: number for number, handle in enumerate(set(made.handles.values()))}
-    with pytest.raises(NotWritableError, match="nan"):
+    with pytest.raises(NotWritableError, match="param w"):
         program_text(made, numbers, {})
