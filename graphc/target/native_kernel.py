@@ -13,7 +13,7 @@ The language is small (see `loader`), so this takes a few milliseconds: no bytec
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from llvmlite import ir
@@ -72,12 +72,19 @@ def kernel_module(function: ast.FunctionDef, symbol: str, filename: str) -> str:
 
 def _assigned(body: Sequence[ast.stmt]) -> list[str]:
     """The names that statements assign, in order."""
-    found: dict[str, None] = {}
+    return list(dict.fromkeys(_targets(body)))
+
+
+def _targets(body: Sequence[ast.stmt]) -> Iterator[str]:
+    # Expressions assign nothing, and are most of a kernel.
     for statement in body:
-        for node in ast.walk(statement):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                found[node.id] = None
-    return list(found)
+        if isinstance(statement, ast.Assign | ast.AugAssign | ast.For):
+            first = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
+            if isinstance(first, ast.Name):
+                yield first.id
+        if isinstance(statement, ast.For | ast.If):
+            yield from _targets(statement.body)
+            yield from _targets(statement.orelse)
 
 
 class _Writer:

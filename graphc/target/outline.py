@@ -28,6 +28,9 @@ _SHORT = frozenset(["softsign"])
 PAIRS = (("cos", "sin"),)
 """Functions of one number that share most of their work: computed together for the same number."""
 
+# Branches, see `outline`, and what has nothing inside: most of a kernel's tree.
+_WITHOUT_CALLS = (ast.If, ast.Name, ast.Constant, ast.expr_context, ast.operator, ast.cmpop)
+
 _CALL = "call_"
 _PREFIX = "graphc."
 
@@ -92,7 +95,7 @@ def _operands(call: ast.Call) -> str:
 def _calls(node: ast.AST, loop: ast.AST) -> Iterator[tuple[ast.Call, str, ast.AST]]:
     """The calls of elementary functions outside of branches, each with the loop around it."""
     for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If):
+        if isinstance(child, _WITHOUT_CALLS):
             continue
         if isinstance(child, ast.Call):
             name = child.func.id  # type: ignore[attr-defined]
