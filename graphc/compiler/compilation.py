@@ -24,7 +24,7 @@ from graphc.ops.statement import restate
 from graphc.target.machine import Machine, machine
 
 if TYPE_CHECKING:
-    from graphc.compiler.kernel import Compilation
+    from graphc.compiler.compiled_graph import Compilation
 
 
 @at_user_line
@@ -81,7 +81,7 @@ def compile(
     graph = timer.run("graph", make_graph, inputs, outputs, updates or {})
     budget = check_budget(graph, memory_budget, budget_sizes)
     if stop is not None:
-        return _passes().run_all(graph, timer, runner, off, budget, stop).result
+        return _passes().run_all(graph, timer, runner, off, budget, stop)
     function = _function(graph, timer, runner, off, budget, isinstance(outputs, Node))
     _report(timer, function)
     return function

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from graphc.compiler.kernel import Compilation, CompiledKernel
+from graphc.compiler.kernel import CompiledKernel
 from graphc.compiler.once import Once
 from graphc.compiler.phases import Phase
 from graphc.ir.graph import Graph
@@ -19,25 +19,29 @@ if TYPE_CHECKING:
     from graphc.schedule.recompute import Budget
 
 
+class Compilation(NamedTuple):
+    """All that compiling a graph finds: the graph after rewriting, the program and its kernels."""
+
+    graph: Graph
+    program: CompiledProgram
+    kernels: tuple[CompiledKernel, ...]
+    budget: Budget | None = None
+
+
 class CompiledGraph:
-    """A graph and its program.
+    """What a function tells of its graph and its program.
 
     `was_kept` says that the program was found on disk; the `compilation` is then done when
-    something else is asked of it.
+    something else is asked of it. `single` says that a call returns an array, not a tuple.
     """
 
-    def __init__(
-        self,
-        original: Graph,
-        program: CompiledProgram,
-        compilation: Once[Compilation],
-        machine: Machine,
-        phases: tuple[Phase, ...],
-        single: bool,
-    ) -> None:
-        self.original, self.program, self._compilation = original, program, compilation
-        self.was_kept = not compilation.made
-        self.machine, self.target, self.phases, self.single = machine, machine.name, phases, single
+    original: Graph
+    program: CompiledProgram
+    machine: Machine
+    phases: tuple[Phase, ...]
+    single: bool
+    was_kept: bool
+    _compilation: Once[Compilation]
 
     @property
     def inputs(self) -> tuple[Node, ...]:
@@ -48,6 +52,11 @@ class CompiledGraph:
     def outputs(self) -> tuple[Node, ...]:
         """The nodes that a call returns the values of."""
         return self.original.outputs
+
+    @property
+    def target(self) -> str:
+        """What it was compiled for: "cpu", "numba" or "python"."""
+        return self.machine.name
 
     @property
     def compilation(self) -> Compilation:

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphc.compiler.budget import check_bound
-from graphc.compiler.compiled_graph import CompiledGraph
+from graphc.compiler.compiled_graph import Compilation, CompiledGraph
 from graphc.compiler.effects import precise_failure
-from graphc.compiler.kernel import Compilation
 from graphc.compiler.locks import Locks
 from graphc.compiler.loop import BoundLoop, run_loop
 from graphc.compiler.once import Once
@@ -68,7 +67,9 @@ class Function(CompiledGraph):
         phases: tuple[Phase, ...],
         single: bool,
     ) -> None:
-        super().__init__(original, program, compilation, machine, phases, single)
+        self.original, self.program, self.machine = original, program, machine
+        self.phases, self.single, self.was_kept = phases, single, not compilation.made
+        self._compilation = compilation
         self._slots: dict[Any, list[Slot]] = {}  # by shapes; those of calls under way are not there
         self._recent: list[Slot] = []  # those of the shapes that came last
         self.bound_loops: list[BoundLoop] = []  # the last one, while it does not run

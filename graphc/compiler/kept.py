@@ -19,7 +19,7 @@ import numpy as np
 
 from graphc import config
 from graphc.compiler.budget import Budgeted
-from graphc.compiler.kernel import Compilation
+from graphc.compiler.compiled_graph import Compilation
 from graphc.compiler.once import Once
 from graphc.errors import ArgumentError, ExecutionError
 from graphc.ir.body import Body
@@ -174,7 +174,7 @@ class _KeptNote(CheckNote):
         self._kept, self._text, self._compilation = kept, text, compilation
         self._number = number
 
-    @property
+    @functools.cached_property
     def known(self) -> CheckNote:
         """The note, from the schedule that the passes make."""
         made = self._compilation()

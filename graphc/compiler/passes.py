@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
 from operator import is_
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from graphc import config
 from graphc.compiler.budget import Budgeted
-from graphc.compiler.kernel import Compilation
+from graphc.compiler.compiled_graph import Compilation
 from graphc.compiler.kernels import compile_kernels, render_steps
 from graphc.compiler.phases import Timer
 from graphc.grad.leave_loop import leave_loops
@@ -80,12 +80,6 @@ _REWRITING = ("rewrite", "simplify")
 STAGES = ("graph", *(name for name, _ in PASSES), "schedule", "source")
 
 
-class Stopped(NamedTuple):
-    """The result of the stage at which compilation was to stop."""
-
-    result: Any
-
-
 def run_all(
     graph: Graph,
     timer: Timer,
@@ -93,12 +87,12 @@ def run_all(
     disabled: str | Collection[str] = (),
     budget: Budgeted | None = None,
     stop: str | None = None,
-) -> Compilation | Stopped:
-    """Every pass, the schedule and its kernels; or what the stage `stop` gives. `budget` is the
-    most bytes for temporaries, and the sizes that it is for."""
+) -> Any:
+    """The `Compilation` of a graph: every pass, the schedule and its kernels; or what the stage
+    `stop` gives."""
     graphs = run_passes(graph, timer, disabled)
     if stop in graphs:
-        return Stopped(graphs[stop])
+        return graphs[stop]
     last = graphs[PASSES[-1][0]]
     plan: Schedule = timer.run("schedule", build_schedule, last)
     fitted: Budget | None = None
@@ -108,10 +102,10 @@ def run_all(
     if config.verify_enabled():
         verify_schedule(plan)
     if stop == "schedule":
-        return Stopped(plan)
+        return plan
     rendered = timer.run("render", render_steps, plan)
     if stop == "source":
-        return Stopped({source.source for source in rendered.values()})
+        return {source.source for source in rendered.values()}
     handles, kernels = timer.run("compile", compile_kernels, rendered, runner)
     lifetimes = timer.run("memory", lives, plan)
     draws = any(node.op.kind == "random" for node in plan.graph.nodes)

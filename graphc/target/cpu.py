@@ -73,10 +73,7 @@ def native_function(kind: str, text: str, emit: Callable[[str], bytes]) -> Nativ
     """The function that `text` stands for, from memory, from disk, or made by `emit(symbol)`."""
     key = cache.content_key(kind, text, environment())
     with _LOCK:
-        found = _memory.get(key)
-        if found is None:
-            found = _remember(key, _from_disk(key) or _made(key, kind, emit))
-        return found
+        return _found(key) or _remember(key, _made(key, kind, emit))
 
 
 def kernel_key(source: str, front_end: str = "cpu") -> str:
@@ -89,10 +86,9 @@ def kept_kernels(keys: Iterable[str]) -> list[NativeKernel] | None:
     found = []
     with _LOCK:
         for key in keys:
-            kernel = _memory.get(key) or _from_disk(key)
+            kernel = _found(key)
             if kernel is None:
                 return None
-            _remember(key, kernel)
             found.append(kernel)
     return found
 
@@ -107,16 +103,23 @@ def compile_kernels(
     """
     known = _FRONT_ENDS[front_end]
     with _LOCK:
-        keys = {source: cache.content_key(known.kind, source, environment()) for source in sources}
-        found = {source: _memory.get(key) or _from_disk(key) for source, key in keys.items()}
+        keys = {source: kernel_key(source, front_end) for source in sources}
+        found = {source: _found(key) for source, key in keys.items()}
         missing = [source for source in keys if found[source] is None]
         # The longest ones first: the threads then end at about the same time.
         missing.sort(key=len, reverse=True)
-        found |= _compile_all({source: keys[source] for source in missing}, workers, known)
-        ready = {source: kernel for source, kernel in found.items() if kernel is not None}
-        for source, kernel in ready.items():
-            _remember(keys[source], kernel)
-        return ready
+        made = _compile_all({source: keys[source] for source in missing}, workers, known)
+        for source, kernel in made.items():
+            found[source] = _remember(keys[source], kernel)
+        return {source: kernel for source, kernel in found.items() if kernel is not None}
+
+
+def _found(key: str) -> NativeKernel | None:
+    """A kernel from memory or from disk."""
+    known = _memory.get(key)
+    if known is None and (kernel := _from_disk(key)) is not None:
+        known = _remember(key, kernel)
+    return known
 
 
 def _remember(key: str, kernel: NativeKernel) -> NativeKernel:

@@ -5,21 +5,16 @@ A text that is not one raises ValueError, TypeError, LookupError, AttributeError
 
 from __future__ import annotations
 
-import base64
 import json
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from graphc.ir.declaration import ConstantArray
 from graphc.ir.dim import Dim, FloorQuotient, Size
 from graphc.ir.dtype import DTYPES
 from graphc.ir.graph import Graph
-from graphc.ir.node import Node, make
+from graphc.ir.node import Node
 from graphc.ir.text import parse
-from graphc.ops.source import constant_op
 from graphc.schedule.body_workspace import BodyWorkspace
 from graphc.schedule.buffer import Buffer, Life, View
 from graphc.schedule.note import CheckNote
@@ -112,7 +107,7 @@ class _Reader:
     def _product(
         self, a: Any, b: Any, c: Any, scale: str | None, accumulate: bool, scratch: Any
     ) -> Product:
-        factor = None if scale is None else parse(scale).outputs[0]
+        factor = None if scale is None else _node(scale)
         views = self._view(a), self._view(b), self._view(c)
         return Product(*views, factor, accumulate, (), self._all(scratch))
 
@@ -166,17 +161,8 @@ class _Reader:
         if row[0] == "parts":
             return PartsWorkspace(self._view(row[1]), self._view(row[2]))
         home, dtype, elements, position, content = row
-        node = None if content is None else self._content(content)
+        node = self._nodes[content] if isinstance(content, int) else content and _node(content)
         return Buffer(DTYPES[dtype], self._dim(elements), home, node, position)
-
-    def _content(self, content: Any) -> Node:
-        if isinstance(content, int):
-            return self._nodes[content]
-        name, shape, elements = content
-        dtype, data = DTYPES[name], base64.b64decode(elements)
-        array = np.frombuffer(data, np.dtype(name).newbyteorder("<")).reshape(shape)
-        value = ConstantArray(array.astype(dtype.numpy))
-        return make(constant_op, value=value, dtype=dtype, shape=tuple(shape))
 
     def _view(self, row: Any) -> View:
         number, shape, strides, offset = row
@@ -203,3 +189,8 @@ class _Reader:
         if isinstance(atom, str):
             return atom
         return FloorQuotient(self._dim(atom[0]), self._dim(atom[1]))
+
+
+def _node(text: str) -> Node:
+    """A constant, or a value that depends on sizes alone."""
+    return parse(text).outputs[0]

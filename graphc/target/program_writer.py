@@ -6,13 +6,10 @@ checks by numbers. What tells of the program and does not run is not there: name
 
 from __future__ import annotations
 
-import base64
 import json
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
-
-import numpy as np
 
 from graphc.errors import GraphcError
 from graphc.ir.dim import Dim, Size
@@ -137,7 +134,7 @@ class _Writer:
         return struct.pack("<d", value).hex()  # every bit, also of a nan
 
     def _product(self, step: Product) -> Row:
-        scale = None if step.scale is None else to_text(Graph((), (step.scale,)))
+        scale = None if step.scale is None else _node_text(step.scale)
         views = [self._view(view) for view in (step.a, step.b, step.c)]
         return [*views, scale, step.accumulate, self._all(step.scratch)]
 
@@ -198,7 +195,7 @@ class _Writer:
         if buffer.home == CONSTANT:
             array = constant_value(node)
             if array is not None and array.nbytes <= _LARGEST_ARRAY:
-                return _array_row(array)
+                return _node_text(node)
         elif buffer in self._connected:
             return None
         raise NotWritableError(f"{node!r}, which the graph does not have, or which is too large")
@@ -210,7 +207,10 @@ class _Writer:
     # ---- sizes
 
     def _dim(self, dim: Dim) -> int | list[int]:
-        """A number, or the number of a row that tells of a size, in a list."""
+        """A number, or the number of a row that tells of a size, in a list.
+
+        Its terms are given as they are: a polynomial in words would be worked out again.
+        """
         if not isinstance(dim, Size):
             return int(dim)
         known = self._sizes.get(dim)
@@ -229,6 +229,5 @@ class _Writer:
         return [self._dim(atom.numerator), self._dim(atom.denominator)]
 
 
-def _array_row(array: np.ndarray) -> Row:
-    little = array.astype(array.dtype.newbyteorder("<"))
-    return [array.dtype.name, list(array.shape), base64.b64encode(little.tobytes()).decode()]
+def _node_text(node: Node) -> str:
+    return to_text(Graph((), (node,)))
