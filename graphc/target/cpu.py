@@ -190,6 +190,7 @@ def define_rows() -> None:
 
 def _define_function(name: str) -> None:
     """Compile a function that kernels call, once in a process, or find it on disk."""
+    # A lock of its own: threads come here whose starter holds that of the kernels.
     with _function_locks.setdefault(name, threading.Lock()):
         if not symbols.is_defined(name):
             key = cache.content_key("function", name, environment())
@@ -203,7 +204,6 @@ def _emit_function(name: str, symbol: str) -> bytes:
 
     if rows.is_symbol(name):
         return object_code.emit(object_code.parse(llvm_rows.function_module(name, symbol)))
-
     return object_code.object_code(llvm_functions.function_module(name, symbol))
 
 
